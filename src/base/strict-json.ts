@@ -1,0 +1,184 @@
+import type { Json } from "./canonical-json.ts";
+import { WritError } from "./errors.ts";
+
+/** Bounds for {@link parseStrictJson}. */
+export interface StrictJsonLimits {
+  /** How deep arrays and objects may nest. */
+  readonly maxDepth: number;
+}
+
+/** What requests may nest. */
+export const DEFAULT_JSON_LIMITS: StrictJsonLimits = { maxDepth: 64 };
+
+/**
+ * Parses one JSON value (RFC 8259) and refuses what two readers could read differently: duplicate keys
+ * (`json_duplicate_key`), integers beyond ±2^53 (`integer_out_of_range`), lone surrogates (`json_lone_surrogate`), nesting
+ * beyond the limit (`json_too_deep`). Anything else malformed is `body_not_json`, with the offset in the message.
+ *
+ * Objects have a null prototype, so `__proto__` is a key like any other.
+ */
+export function parseStrictJson(text: string, limits: StrictJsonLimits = DEFAULT_JSON_LIMITS): Json {
+  const parser = new Parser(text, limits.maxDepth);
+  return parser.parseDocument();
+}
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
+// A run of characters that stand for themselves in a string: no quote, backslash or control character.
+const PLAIN = /[^"\\\u0000-\u001f]*/y;
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ['"', '"'],
+  ["\\", "\\"],
+  ["/", "/"],
+  ["b", "\b"],
+  ["f", "\f"],
+  ["n", "\n"],
+  ["r", "\r"],
+  ["t", "\t"],
+]);
+
+class Parser {
+  private at = 0;
+  private readonly text: string;
+  private readonly maxDepth: number;
+
+  constructor(text: string, maxDepth: number) {
+    this.text = text;
+    this.maxDepth = maxDepth;
+  }
+
+  parseDocument(): Json {
+    const value = this.parseValue(0);
+    this.skipSpace();
+    if (this.at !== this.text.length) this.fail("text after the value");
+    return value;
+  }
+
+  private parseValue(depth: number): Json {
+    this.skipSpace();
+    switch (this.text.charCodeAt(this.at)) {
+      case 0x7b:
+        return this.parseObject(depth + 1);
+      case 0x5b:
+        return this.parseArray(depth + 1);
+      case 0x22:
+        return this.parseString();
+      case 0x74:
+        return this.parseWord("true", true);
+      case 0x66:
+        return this.parseWord("false", false);
+      case 0x6e:
+        return this.parseWord("null", null);
+      default:
+        return this.parseNumber();
+    }
+  }
+
+  private parseObject(depth: number): Json {
+    if (depth > this.maxDepth) throw new WritError("json_too_deep");
+    const object: Record<string, Json> = Object.create(null);
+    this.at += 1;
+    this.skipSpace();
+    if (this.take(0x7d)) return object;
+    for (;;) {
+      this.skipSpace();
+      if (this.text.charCodeAt(this.at) !== 0x22) this.fail("a key was expected");
+      const key = this.parseString();
+      if (key in object) throw new WritError("json_duplicate_key", `the key \`${key.slice(0, 100)}\` stands twice`);
+      this.skipSpace();
+      if (!this.take(0x3a)) this.fail("`:` was expected");
+      object[key] = this.parseValue(depth);
+      this.skipSpace();
+      if (this.take(0x2c)) continue;
+      if (this.take(0x7d)) return object;
+      this.fail("`,` or `}` was expected");
+    }
+  }
+
+  private parseArray(depth: number): Json {
+    if (depth > this.maxDepth) throw new WritError("json_too_deep");
+    const array: Json[] = [];
+    this.at += 1;
+    this.skipSpace();
+    if (this.take(0x5d)) return array;
+    for (;;) {
+      array.push(this.parseValue(depth));
+      this.skipSpace();
+      if (this.take(0x2c)) continue;
+      if (this.take(0x5d)) return array;
+      this.fail("`,` or `]` was expected");
+    }
+  }
+
+  private parseString(): string {
+    this.at += 1;
+    let value = this.takePlain();
+    while (!this.take(0x22)) {
+      if (this.text.charCodeAt(this.at) !== 0x5c) this.fail("a string is not closed or has a control character");
+      value += this.parseEscape() + this.takePlain();
+    }
+    if (LONE_SURROGATE.test(value)) throw new WritError("json_lone_surrogate");
+    return value;
+  }
+
+  private takePlain(): string {
+    PLAIN.lastIndex = this.at;
+    const run = PLAIN.exec(this.text)?.[0] ?? "";
+    this.at += run.length;
+    return run;
+  }
+
+  private parseEscape(): string {
+    const letter = this.text.charAt(this.at + 1);
+    const plain = ESCAPES.get(letter);
+    if (plain !== undefined) {
+      this.at += 2;
+      return plain;
+    }
+    const digits = this.text.slice(this.at + 2, this.at + 6);
+    if (letter !== "u" || !/^[0-9a-fA-F]{4}$/.test(digits)) this.fail("an escape is malformed");
+    this.at += 6;
+    return String.fromCharCode(Number.parseInt(digits, 16));
+  }
+
+  private parseNumber(): number {
+    NUMBER.lastIndex = this.at;
+    const match = NUMBER.exec(this.text);
+    if (match === null) this.fail("a value was expected");
+    const literal = match[0];
+    this.at += literal.length;
+    const value = Number(literal);
+    if (!Number.isFinite(value) || (Number.isInteger(value) && Math.abs(value) > 2 ** 53)) {
+      throw new WritError("integer_out_of_range", `the number \`${literal.slice(0, 40)}\` is beyond plus or minus 2^53`);
+    }
+    // 2^53 itself is the one value that 2^53 + 1 also rounds to: only its own digits stand for it.
+    if (Math.abs(value) === 2 ** 53 && literal.replace("-", "") !== "9007199254740992") {
+      throw new WritError("integer_out_of_range", `the number \`${literal.slice(0, 40)}\` is beyond plus or minus 2^53`);
+    }
+    return value;
+  }
+
+  private parseWord(word: string, value: Json): Json {
+    if (!this.text.startsWith(word, this.at)) this.fail("a value was expected");
+    this.at += word.length;
+    return value;
+  }
+
+  private skipSpace(): void {
+    for (;;) {
+      const code = this.text.charCodeAt(this.at);
+      if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
+      this.at += 1;
+    }
+  }
+
+  private take(code: number): boolean {
+    if (this.text.charCodeAt(this.at) !== code) return false;
+    this.at += 1;
+    return true;
+  }
+
+  private fail(what: string): never {
+    throw new WritError("body_not_json", `${what}, at offset ${this.at}`);
+  }
+}
