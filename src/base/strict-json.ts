@@ -24,8 +24,8 @@ export function parseStrictJson(text: string, limits: StrictJsonLimits = DEFAULT
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-// A run of characters that stand for themselves in a string: no quote, backslash or control character.
-const PLAIN = /[^"\\\u0000-\u001f]*/y;
+// A run of characters that stand for themselves in a string: from the space up, no quote, no backslash.
+const PLAIN = /[ !#-[\]-\uffff]*/y;
 const ESCAPES: ReadonlyMap<string, string> = new Map([
   ['"', '"'],
   ["\\", "\\"],
@@ -149,11 +149,17 @@ class Parser {
     this.at += literal.length;
     const value = Number(literal);
     if (!Number.isFinite(value) || (Number.isInteger(value) && Math.abs(value) > 2 ** 53)) {
-      throw new WritError("integer_out_of_range", `the number \`${literal.slice(0, 40)}\` is beyond plus or minus 2^53`);
+      throw new WritError(
+        "integer_out_of_range",
+        `the number \`${literal.slice(0, 40)}\` is beyond plus or minus 2^53`,
+      );
     }
     // 2^53 itself is the one value that 2^53 + 1 also rounds to: only its own digits stand for it.
     if (Math.abs(value) === 2 ** 53 && literal.replace("-", "") !== "9007199254740992") {
-      throw new WritError("integer_out_of_range", `the number \`${literal.slice(0, 40)}\` is beyond plus or minus 2^53`);
+      throw new WritError(
+        "integer_out_of_range",
+        `the number \`${literal.slice(0, 40)}\` is beyond plus or minus 2^53`,
+      );
     }
     return value;
   }

@@ -1,0 +1,143 @@
+import { canonicalize, type Json } from "#src/base/canonical-json.ts";
+import { WritError } from "#src/base/errors.ts";
+import { type EventId, type IdSource, newId, type SubjectId, type TenantId } from "#src/base/ids.ts";
+import { type PersonalValue, personalValue } from "#src/ledger/personal.ts";
+import type { Blob, Committed, Statement, UnitResult } from "#src/store/unit.ts";
+import type { Writer } from "#src/store/writer.ts";
+
+/** Seals what is personal under its subject's key. The vault is one. */
+export interface PersonalSealer {
+  /**
+   * @param binding what the value belongs to; it opens nowhere else
+   * @returns the ciphertext
+   */
+  sealPersonal(tenant: TenantId, subject: SubjectId, binding: string, plaintext: Uint8Array): Promise<Uint8Array>;
+}
+
+/** Marks a member of an event's data as personal: the recorder seals it before anything is written. */
+export class Personal {
+  readonly subject: SubjectId;
+  readonly value: Json;
+
+  constructor(subject: SubjectId, value: Json) {
+    this.subject = subject;
+    this.value = value;
+  }
+}
+
+/** The type-specific part of an event. Personal members stand at its top level. */
+export type EventData = Readonly<Record<string, Json | Personal | undefined>>;
+
+/** A write, as a service asks for it: the statements, the event, and what both rest on. */
+export interface Change {
+  readonly tenant: TenantId;
+  /** Dotted, general to special. */
+  readonly type: string;
+  /** The subject who does it, or `system`. */
+  readonly actor: SubjectId | "system";
+  readonly data: EventData;
+  readonly statements?: readonly Statement[];
+  readonly blobs?: readonly Blob[];
+  /** The event's id, where something else already names it: a decision's is its decision id. */
+  readonly id?: string;
+  readonly expectEpoch?: number;
+  readonly raisesEpoch?: boolean;
+  readonly countsAgainstQuota?: boolean;
+  readonly ignoresClock?: boolean;
+}
+
+/**
+ * The only way to write.
+ *
+ * A change is committed with its event or not at all, and is on the disk when the promise resolves.
+ */
+export interface Recorder {
+  /** Commits a change, or throws: `conflict`, `clock_behind`, `disk_quota_exceeded`, `not_found`, `store_failed`. */
+  record(change: Change): Promise<Committed>;
+  /** Commits a change; that its expectations were not met is a result, not an error. */
+  tryRecord(change: Change): Promise<UnitResult>;
+  /** Bookkeeping without an event. */
+  touch(statements: readonly Statement[]): void;
+  /** The authority epoch that the next unit of this tenant has to expect. */
+  epochOf(tenant: TenantId): number;
+}
+
+/** What the recorder is made of. */
+export interface RecorderDependencies {
+  readonly writer: Writer;
+  readonly sealer: PersonalSealer;
+  readonly ids: IdSource;
+}
+
+const encoder = new TextEncoder();
+
+/** Makes the recorder. */
+export function createRecorder({ writer, sealer, ids }: RecorderDependencies): Recorder {
+  const tryRecord = async (change: Change): Promise<UnitResult> => {
+    const id = change.id ?? newId("event", ids);
+    return writer.submit({
+      tenant: change.tenant,
+      statements: change.statements ?? [],
+      event: { id, type: change.type, actor: change.actor, dataJson: await composeData(change, id, sealer) },
+      ...(change.blobs === undefined ? {} : { blobs: change.blobs }),
+      ...(change.expectEpoch === undefined ? {} : { expectEpoch: change.expectEpoch }),
+      raisesEpoch: change.raisesEpoch ?? false,
+      countsAgainstQuota: change.countsAgainstQuota ?? false,
+      ignoresClock: change.ignoresClock ?? false,
+    });
+  };
+  return {
+    tryRecord,
+    record: async (change) => {
+      const result = await tryRecord(change);
+      if (result.kind === "committed") return result;
+      throw refusedError(result.reason);
+    },
+    touch: (statements) => writer.touch(statements),
+    epochOf: (tenant) => writer.epochOf(tenant),
+  };
+}
+
+/** What a sealed value is bound to: it opens in this event, as this member, alone. */
+export function personalBinding(eventId: string, member: string): string {
+  return `event ${eventId} ${member}`;
+}
+
+/** A new event id. */
+export function newEventId(ids: IdSource): EventId {
+  return newId("event", ids);
+}
+
+/** The error that a refused unit is to whoever did not expect it. */
+export function refusedError(reason: Extract<UnitResult, { kind: "refused" }>["reason"]): WritError {
+  switch (reason) {
+    case "clock_behind":
+      return new WritError("clock_behind");
+    case "quota":
+      return new WritError("disk_quota_exceeded");
+    case "unknown_tenant":
+      return new WritError("not_found");
+    default:
+      return new WritError("conflict");
+  }
+}
+
+async function composeData(change: Change, eventId: string, sealer: PersonalSealer): Promise<string> {
+  const data: Record<string, Json | PersonalValue | undefined> = {};
+  for (const [member, value] of Object.entries(change.data)) {
+    data[member] = value instanceof Personal ? await sealMember(change.tenant, eventId, member, value, sealer) : value;
+  }
+  return canonicalize(data);
+}
+
+async function sealMember(
+  tenant: TenantId,
+  eventId: string,
+  member: string,
+  personal: Personal,
+  sealer: PersonalSealer,
+): Promise<PersonalValue> {
+  const plaintext = encoder.encode(canonicalize(personal.value));
+  const binding = personalBinding(eventId, member);
+  return personalValue(personal.subject, await sealer.sealPersonal(tenant, personal.subject, binding, plaintext));
+}

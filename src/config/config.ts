@@ -1,0 +1,173 @@
+import type { LogLevel } from "#src/base/log.ts";
+import { parseToken } from "#src/crypto/tokens.ts";
+import type { AddressRange } from "./address-range.ts";
+import type { RawEnvironment } from "./env.ts";
+import {
+  fail,
+  isLoopbackHost,
+  type ListenAddress,
+  parseBearer,
+  parseBytes,
+  parseCount,
+  parseListen,
+  parseOrigin,
+  parsePath,
+  parseProxyUrl,
+  parseRanges,
+  parseSeconds,
+  parseWord,
+  requiredTextOf,
+  textOf,
+} from "./setting-values.ts";
+import type { SettingName } from "./settings.ts";
+
+/** PEM files of a TLS server. Nothing has read them yet. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** Bounds on what is accepted, kept and asked for. */
+export interface Limits {
+  /** Disk space of one tenant; 0 is unlimited. */
+  readonly tenantQuotaBytes: number;
+  /** Free disk space below which nothing new is granted. */
+  readonly diskReserveBytes: number;
+  /** Requests a minute from one source address; 0 is unlimited. */
+  readonly ratePerSource: number;
+  /** Requests a minute from one agent; 0 is unlimited. */
+  readonly ratePerAgent: number;
+  /** Requests a minute from one tenant; 0 is unlimited. */
+  readonly ratePerTenant: number;
+  /** How long an approval waits for a person. */
+  readonly approvalTtlSeconds: number;
+  /** How long a writ is good unless less is asked for. */
+  readonly writTtlSeconds: number;
+  /** How long a writ can be asked to be good. */
+  readonly maxWritTtlSeconds: number;
+  /** Largest body of a request to Writ itself. */
+  readonly maxBodyBytes: number;
+  /** Largest body of a call through the proxy that streams. */
+  readonly maxUploadBytes: number;
+  /** Largest body of a call that a person has to see first. */
+  readonly maxSpoolBytes: number;
+  /** Largest answer taken from an upstream. */
+  readonly maxResponseBytes: number;
+}
+
+/** The settings of a server, checked one by one and against each other. No key is in it. */
+export interface Config {
+  readonly dataFolder: string;
+  readonly listen: ListenAddress;
+  /** An origin: `https://writ.example`. */
+  readonly publicUrl: string;
+  /** Addresses whose `X-Forwarded-*` headers are believed. */
+  readonly trustProxy: readonly AddressRange[];
+  readonly tls: TlsFiles | undefined;
+  /** The http or https proxy for upstream calls; may hold credentials. */
+  readonly upstreamProxy: string | undefined;
+  /** Private ranges that the instance operator lets connections reach. */
+  readonly allowRanges: readonly AddressRange[];
+  readonly logLevel: LogLevel;
+  /** Bearer token of `/metrics`; without one it answers loopback only. */
+  readonly metricsToken: string | undefined;
+  readonly limits: Limits;
+}
+
+/** The settings of the commands that talk to a server. */
+export interface ClientConfig {
+  /** Where the operator's socket is. */
+  readonly dataFolder: string;
+  /** The server's origin, where it is not the one behind the socket. */
+  readonly url: string | undefined;
+  readonly token: string | undefined;
+}
+
+const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+const MIB = 2 ** 20;
+const TIB = 2 ** 40;
+const WRIT_TTL_SECONDS = 60;
+const MAX_WRIT_TTL_SECONDS = 300;
+const SPOOL_BYTES = 4 * MIB;
+const RATE_BOUNDS = { min: 0, max: 1_000_000_000 };
+const APPROVAL_BOUNDS = { min: 30, max: 7 * 86_400 };
+
+/** The server's settings. Throws `config_invalid`, naming the variable and never a secret's value. */
+export function parseConfig(raw: RawEnvironment): Config {
+  const config: Config = {
+    dataFolder: parsePath("WRIT_DATA", requiredTextOf(raw, "WRIT_DATA")),
+    listen: parseListen("WRIT_LISTEN", requiredTextOf(raw, "WRIT_LISTEN")),
+    publicUrl: parseOrigin("WRIT_PUBLIC_URL", requiredTextOf(raw, "WRIT_PUBLIC_URL")),
+    trustProxy: parseRanges("WRIT_TRUST_PROXY", textOf(raw, "WRIT_TRUST_PROXY")),
+    tls: parseTls(raw),
+    upstreamProxy: optional(raw, "WRIT_PROXY", parseProxyUrl),
+    allowRanges: parseRanges("WRIT_ALLOW_RANGES", textOf(raw, "WRIT_ALLOW_RANGES")),
+    logLevel: parseWord("WRIT_LOG", requiredTextOf(raw, "WRIT_LOG"), LOG_LEVELS),
+    metricsToken: parseBearer("WRIT_METRICS_TOKEN", textOf(raw, "WRIT_METRICS_TOKEN")),
+    limits: parseLimits(raw),
+  };
+  checkListen(config);
+  return config;
+}
+
+/**
+ * The client's settings. Throws `config_invalid` for a malformed one, for a token without a server to present it to, and
+ * for a token that would cross a network in the clear.
+ */
+export function parseClientConfig(raw: RawEnvironment): ClientConfig {
+  const url = optional(raw, "WRIT_URL", parseOrigin);
+  const token = textOf(raw, "WRIT_TOKEN");
+  if (token !== undefined && parseToken(token) === undefined) fail("WRIT_TOKEN", "is not a credential of Writ");
+  if (token !== undefined && url === undefined) fail("WRIT_TOKEN", "needs `WRIT_URL`");
+  if (url?.startsWith("http:") && !isLoopbackHost(new URL(url).hostname)) {
+    fail("WRIT_URL", "must be https, or http to this machine");
+  }
+  return { dataFolder: parsePath("WRIT_DATA", requiredTextOf(raw, "WRIT_DATA")), url, token };
+}
+
+function parseTls(raw: RawEnvironment): TlsFiles | undefined {
+  const certFile = textOf(raw, "WRIT_TLS_CERT");
+  const keyFile = textOf(raw, "WRIT_TLS_KEY");
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined) return fail("WRIT_TLS_CERT", "is missing, and `WRIT_TLS_KEY` is set");
+  if (keyFile === undefined) return fail("WRIT_TLS_KEY", "is missing, and `WRIT_TLS_CERT` is set");
+  return { certFile: parsePath("WRIT_TLS_CERT", certFile), keyFile: parsePath("WRIT_TLS_KEY", keyFile) };
+}
+
+function parseLimits(raw: RawEnvironment): Limits {
+  const bytes = (name: SettingName, min: number, max: number) =>
+    parseBytes(name, requiredTextOf(raw, name), { min, max });
+  const rate = (name: SettingName) => parseCount(name, requiredTextOf(raw, name), RATE_BOUNDS);
+  return {
+    tenantQuotaBytes: bytes("WRIT_TENANT_QUOTA", 0, 1024 * TIB),
+    diskReserveBytes: bytes("WRIT_DISK_RESERVE", MIB, TIB),
+    ratePerSource: rate("WRIT_RATE_SOURCE"),
+    ratePerAgent: rate("WRIT_RATE_AGENT"),
+    ratePerTenant: rate("WRIT_RATE_TENANT"),
+    approvalTtlSeconds: parseSeconds("WRIT_APPROVAL_TTL", requiredTextOf(raw, "WRIT_APPROVAL_TTL"), APPROVAL_BOUNDS),
+    writTtlSeconds: WRIT_TTL_SECONDS,
+    maxWritTtlSeconds: MAX_WRIT_TTL_SECONDS,
+    maxBodyBytes: bytes("WRIT_MAX_BODY", 1024, 64 * MIB),
+    maxUploadBytes: bytes("WRIT_MAX_UPLOAD", SPOOL_BYTES, TIB),
+    maxSpoolBytes: SPOOL_BYTES,
+    maxResponseBytes: bytes("WRIT_MAX_RESPONSE", 1024, TIB),
+  };
+}
+
+/** Credentials must not cross a network in the clear: by TLS here, or by TLS in the proxy that the operator names. */
+function checkListen(config: Config): void {
+  if (isLoopbackHost(config.listen.host) || config.tls !== undefined || config.trustProxy.length > 0) return;
+  fail(
+    "WRIT_LISTEN",
+    "is not loopback: set `WRIT_TLS_CERT` and `WRIT_TLS_KEY`, or name the proxy in `WRIT_TRUST_PROXY`",
+  );
+}
+
+function optional(
+  raw: RawEnvironment,
+  name: SettingName,
+  parse: (name: SettingName, text: string) => string,
+): string | undefined {
+  const text = textOf(raw, name);
+  return text === undefined ? undefined : parse(name, text);
+}

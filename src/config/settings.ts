@@ -1,0 +1,168 @@
+/** One variable of the environment, as `--help` and the documentation print it. */
+export interface Setting {
+  readonly name: string;
+  /** The text that an absent variable stands for; empty where there is none. */
+  readonly default: string;
+  readonly meaning: string;
+  /** Who reads it: the server, the commands that talk to one, or only the loader of key material. */
+  readonly reader: "server" | "client" | "keys";
+  /** Whether its value must never be shown. */
+  readonly secret?: true;
+}
+
+/** Every variable that Writ reads. A variable that starts with `WRIT_` and is not here is an error. */
+export const SETTINGS = [
+  { name: "WRIT_DATA", default: "./data", reader: "server", meaning: "the data folder" },
+  {
+    name: "WRIT_LISTEN",
+    default: "127.0.0.1:8620",
+    reader: "server",
+    meaning: "address and port to listen on; IPv6 in brackets; port 0 takes a free one",
+  },
+  {
+    name: "WRIT_PUBLIC_URL",
+    default: "http://localhost:8620",
+    reader: "server",
+    meaning: "the address that people and agents use; changing it later means enrolling passkeys anew",
+  },
+  {
+    name: "WRIT_TRUST_PROXY",
+    default: "",
+    reader: "server",
+    meaning: "addresses or ranges of the reverse proxy in front, separated by commas",
+  },
+  { name: "WRIT_TLS_CERT", default: "", reader: "server", meaning: "PEM file with the certificate chain" },
+  { name: "WRIT_TLS_KEY", default: "", reader: "server", meaning: "PEM file with the certificate's key" },
+  {
+    name: "WRIT_PROXY",
+    default: "",
+    reader: "server",
+    secret: true,
+    meaning: "http or https proxy for calls to upstreams; HTTP_PROXY and its kin are ignored",
+  },
+  {
+    name: "WRIT_ALLOW_RANGES",
+    default: "",
+    reader: "server",
+    meaning: "private address ranges that connections may reach, separated by commas",
+  },
+  { name: "WRIT_LOG", default: "info", reader: "server", meaning: "log level: debug, info, warn or error" },
+  {
+    name: "WRIT_METRICS_TOKEN",
+    default: "",
+    reader: "server",
+    secret: true,
+    meaning: "bearer token for /metrics; without one it answers loopback only",
+  },
+  {
+    name: "WRIT_TENANT_QUOTA",
+    default: "10GiB",
+    reader: "server",
+    meaning: "disk space of one tenant: a number with B, KiB, MiB, GiB or TiB; 0 is unlimited",
+  },
+  {
+    name: "WRIT_DISK_RESERVE",
+    default: "256MiB",
+    reader: "server",
+    meaning: "free disk space below which nothing new is granted",
+  },
+  {
+    name: "WRIT_RATE_SOURCE",
+    default: "3000000",
+    reader: "server",
+    meaning: "requests a minute from one source address; 0 is unlimited",
+  },
+  {
+    name: "WRIT_RATE_AGENT",
+    default: "3000000",
+    reader: "server",
+    meaning: "requests a minute from one agent; 0 is unlimited",
+  },
+  {
+    name: "WRIT_RATE_TENANT",
+    default: "6000000",
+    reader: "server",
+    meaning: "requests a minute from one tenant; 0 is unlimited",
+  },
+  {
+    name: "WRIT_APPROVAL_TTL",
+    default: "15m",
+    reader: "server",
+    meaning: "how long an approval waits for a person: a number with s, m, h or d; 30s to 7d",
+  },
+  { name: "WRIT_MAX_BODY", default: "1MiB", reader: "server", meaning: "largest body of a request to Writ itself" },
+  { name: "WRIT_MAX_UPLOAD", default: "1GiB", reader: "server", meaning: "largest body of a call through the proxy" },
+  { name: "WRIT_MAX_RESPONSE", default: "1GiB", reader: "server", meaning: "largest answer taken from an upstream" },
+  { name: "WRIT_URL", default: "", reader: "client", meaning: "the server that commands talk to" },
+  {
+    name: "WRIT_TOKEN",
+    default: "",
+    reader: "client",
+    secret: true,
+    meaning: "the credential that commands present to WRIT_URL",
+  },
+  {
+    name: "WRIT_KEY_MASTER",
+    default: "",
+    reader: "keys",
+    secret: true,
+    meaning: "keys that wrap the data keys, newest first, a line each",
+  },
+  {
+    name: "WRIT_KEY_UCAN",
+    default: "",
+    reader: "keys",
+    secret: true,
+    meaning: "keys that the tenants' signing keys are derived from, newest first, a line each",
+  },
+  {
+    name: "WRIT_KEY_SEAL",
+    default: "",
+    reader: "keys",
+    secret: true,
+    meaning: "keys that sign seals and checkpoints, newest first, a line each",
+  },
+] as const satisfies readonly Setting[];
+
+/** The name of a variable that Writ reads. */
+export type SettingName = (typeof SETTINGS)[number]["name"];
+
+const BY_NAME: ReadonlyMap<string, Setting> = new Map(SETTINGS.map((setting) => [setting.name, setting]));
+
+/** The description of a variable, or undefined for a name that Writ does not read. */
+export function findSetting(name: string): Setting | undefined {
+  return BY_NAME.get(name);
+}
+
+/** Whether Writ reads a variable of this name. */
+export function isSettingName(name: string): name is SettingName {
+  return BY_NAME.has(name);
+}
+
+/** The known name nearest to a mistyped one, or undefined where none is near. */
+export function suggestSetting(name: string): SettingName | undefined {
+  let best: SettingName | undefined;
+  let bestDistance = 4;
+  for (const setting of SETTINGS) {
+    const distance = editDistance(name.slice(0, 40), setting.name);
+    if (distance < bestDistance) {
+      best = setting.name;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** How many insertions, deletions and replacements lead from `a` to `b` (Levenshtein). */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column += 1) {
+      const replace = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
+      current.push(Math.min(replace, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
+}

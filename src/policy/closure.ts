@@ -1,0 +1,47 @@
+import type { JsonObject } from "#src/base/canonical-json.ts";
+import { type EntityUid, entityKey, readEntityUid } from "./scope.ts";
+
+/** One entity in Cedar's JSON: `uid` and `parents` as `{type, id}` or `{__entity: {type, id}}`. */
+export interface EntityJson {
+  readonly uid: EntityUid | { readonly __entity: EntityUid };
+  readonly attrs: JsonObject;
+  readonly parents: readonly (EntityUid | { readonly __entity: EntityUid })[];
+  readonly tags?: JsonObject;
+}
+
+/** Who asks for what on what, in Cedar's JSON. */
+export interface PolicyRequest {
+  readonly principal: EntityUid;
+  readonly action: EntityUid;
+  readonly resource: EntityUid;
+  readonly context: JsonObject;
+  readonly entities: readonly EntityJson[];
+}
+
+/** The entity's own key, then those of all its ancestors, each once. A cycle ends nothing here; Cedar refuses it. */
+export type Closure = readonly string[];
+
+/** Finds ancestors in one request's entities. */
+export class EntityGraph {
+  private readonly parents = new Map<string, readonly string[]>();
+
+  constructor(entities: readonly EntityJson[]) {
+    for (const { uid, parents } of entities) {
+      if (parents.length === 0) continue;
+      const key = entityKey(readEntityUid(uid));
+      const keys = parents.map((parent) => entityKey(readEntityUid(parent)));
+      const known = this.parents.get(key);
+      this.parents.set(key, known === undefined ? keys : [...known, ...keys]);
+    }
+  }
+
+  closureOf(uid: EntityUid): Closure {
+    const own = entityKey(uid);
+    const direct = this.parents.get(own);
+    if (direct === undefined) return [own];
+    const found = new Set<string>([own]);
+    // A set's iteration visits what is added while it runs.
+    for (const key of found) for (const parent of this.parents.get(key) ?? []) found.add(parent);
+    return [...found];
+  }
+}

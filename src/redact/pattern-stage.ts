@@ -1,0 +1,239 @@
+import { utf8 } from "#src/base/bytes.ts";
+import { compileClass, FAIL, type MatchState, MORE } from "./expression.ts";
+import { type CompiledPattern, MAX_LOOK_BEHIND, type PatternSet } from "./pattern-set.ts";
+import { type Findings, isEscapeLetter, type Stage } from "./stage.ts";
+
+const ALNUM = compileClass("[A-Za-z0-9]");
+const WORD = compileClass("[A-Za-z0-9_-]");
+const HEX = compileClass("[0-9A-Fa-f]");
+const BACKSLASH = 0x5c;
+const PERCENT = 0x25;
+/** How much of a value the last check sees: it costs the same for every value. */
+const CHECKED_CHARACTERS = 64;
+const EMPTY = new Uint8Array(0);
+
+/**
+ * Replaces what the patterns match.
+ *
+ * At the end of a push these bytes wait: what may be the beginning of an anchor; from an anchor on, what may still
+ * become a match, at most `maxHold` bytes; and a trailing word of at most {@link MAX_LOOK_BEHIND} characters, which
+ * may belong to an anchor that comes behind it. No anchor contains a line break, and no pattern except that of a
+ * private key block and of a few fixed sentences reaches over an empty line: an event of an event stream leaves at once.
+ */
+export class PatternStage implements Stage {
+  readonly #set: PatternSet;
+  readonly #maxHold: number;
+  readonly #findings: Findings;
+  readonly #match: MatchState;
+  readonly #replacements = new Map<string, Uint8Array>();
+  /** What is in memory: bytes already given out (at most {@link MAX_LOOK_BEHIND}), then the waiting ones. */
+  #bytes: Uint8Array = EMPTY;
+  /** The stream's offset of `#bytes[0]`; all positions are offsets in the stream. */
+  #base = 0;
+  /** The first byte not yet given out. */
+  #emitted = 0;
+  /** The next byte for the automaton. */
+  #scanned = 0;
+  #state = 0;
+  /** The beginning of the match that waits for more, or infinity. */
+  #pending = Number.POSITIVE_INFINITY;
+
+  constructor(set: PatternSet, maxHold: number, findings: Findings) {
+    this.#set = set;
+    this.#maxHold = maxHold;
+    this.#findings = findings;
+    this.#match = {
+      bytes: EMPTY,
+      base: 0,
+      limit: 0,
+      final: false,
+      captureStart: -1,
+      captureEnd: -1,
+      runStarts: new Float64Array(set.slots),
+      runEnds: new Float64Array(set.slots),
+    };
+  }
+
+  push(chunk: Uint8Array): Uint8Array[] {
+    if (chunk.length === 0) return [];
+    this.#append(chunk);
+    const output: Uint8Array[] = [];
+    this.#scan(false, output);
+    const { automaton } = this.#set;
+    const open = automaton.depths[this.#state / automaton.width] as number;
+    this.#emitTo(Math.min(this.#pending, this.#scanned - open, this.#wordStart()), output);
+    return output;
+  }
+
+  finish(): Uint8Array[] {
+    const output: Uint8Array[] = [];
+    this.#scan(true, output);
+    this.#emitTo(this.#base + this.#bytes.length, output);
+    return output;
+  }
+
+  #append(chunk: Uint8Array): void {
+    const keepFrom = Math.max(this.#base, this.#emitted - MAX_LOOK_BEHIND - 8);
+    const kept = this.#bytes.subarray(keepFrom - this.#base);
+    const joined = Buffer.allocUnsafeSlow(kept.length + chunk.length);
+    joined.set(kept);
+    joined.set(chunk, kept.length);
+    this.#bytes = new Uint8Array(joined.buffer, joined.byteOffset, joined.length);
+    this.#base = keepFrom;
+  }
+
+  #scan(final: boolean, output: Uint8Array[]): void {
+    const { classOf, next, firstHit } = this.#set.automaton;
+    const bytes = this.#bytes;
+    const length = bytes.length;
+    let index = this.#scanned - this.#base;
+    let state = this.#state;
+    this.#pending = Number.POSITIVE_INFINITY;
+    while (index < length) {
+      const following = next[state + (classOf[bytes[index] as number] as number)] as number;
+      index += 1;
+      if (following < firstHit) {
+        state = following;
+        continue;
+      }
+      const outcome = this.#tryHits(following, this.#base + index, final);
+      if (outcome === MORE) {
+        index -= 1;
+        break;
+      }
+      state = following;
+      if (outcome === FAIL) continue;
+      this.#replace(outcome, output);
+      index = this.#emitted - this.#base;
+      state = 0;
+    }
+    this.#scanned = this.#base + index;
+    this.#state = state;
+  }
+
+  /** The pattern that matches at an anchor ending before `end`, by index, or {@link FAIL} or {@link MORE}. */
+  #tryHits(state: number, end: number, final: boolean): number {
+    const { automaton, patterns } = this.#set;
+    for (const { length, owner } of automaton.hits[state / automaton.width] ?? []) {
+      const outcome = this.#tryPattern(patterns[owner] as CompiledPattern, end - length, final);
+      if (outcome === FAIL) continue;
+      const decided = outcome === MORE ? MORE : this.#moreSpecific(owner, final);
+      if (decided === MORE) this.#pending = this.#startOf(patterns[owner] as CompiledPattern, end - length);
+      return decided;
+    }
+    return FAIL;
+  }
+
+  #tryPattern(pattern: CompiledPattern, anchor: number, final: boolean): number {
+    const start = this.#startOf(pattern, anchor);
+    if (start < this.#emitted) return FAIL;
+    const match = this.#match;
+    const end = this.#base + this.#bytes.length;
+    match.bytes = this.#bytes;
+    match.base = this.#base;
+    match.limit = Math.min(end, start + this.#maxHold);
+    match.final = final || match.limit < end || match.limit === start + this.#maxHold;
+    match.captureStart = -1;
+    const matched = pattern.match(match, anchor);
+    if (matched < 0) return matched;
+    if (match.captureStart < 0) {
+      match.captureStart = start;
+      match.captureEnd = matched;
+    }
+    if (match.captureEnd <= match.captureStart) return FAIL;
+    if (pattern.accepts !== undefined && !pattern.accepts(this.#valueText())) return FAIL;
+    return matched;
+  }
+
+  /** Where the match would begin, or a position before all that is held when what stands before the anchor rules it out. */
+  #startOf(pattern: CompiledPattern, anchor: number): number {
+    const { behind } = pattern;
+    let start = anchor;
+    if (behind !== undefined) {
+      const lowest = Math.max(this.#base, anchor - behind.most);
+      while (start > lowest && behind.table[this.#at(start - 1)] === 1) start -= 1;
+      if (anchor - start < behind.least) return -1;
+    }
+    return pattern.left === "any" || this.#isBoundary(start) ? start : -1;
+  }
+
+  /** Whether a token can begin at `position`: what stands before is no letter or digit, or ends an escape. */
+  #isBoundary(position: number): boolean {
+    if (position === this.#base || ALNUM[this.#at(position - 1)] === 0) return true;
+    if (position - 2 < this.#base) return false;
+    if (this.#at(position - 2) === BACKSLASH) return isEscapeLetter(this.#at(position - 1));
+    if (HEX[this.#at(position - 1)] === 0 || HEX[this.#at(position - 2)] === 0) return false;
+    if (position - 3 < this.#base) return false;
+    if (this.#at(position - 3) === PERCENT) return true;
+    return position - 6 >= this.#base && this.#at(position - 6) === BACKSLASH && this.#at(position - 5) === 0x75;
+  }
+
+  /** A secret known by its surroundings may have a format of its own: then that pattern is the better name. */
+  #moreSpecific(owner: number, final: boolean): number {
+    const { automaton, patterns } = this.#set;
+    if (!(patterns[owner] as CompiledPattern).contextual) return owner;
+    const match = this.#match;
+    const { captureStart, captureEnd } = match;
+    const { classOf, next, width, firstHit } = automaton;
+    let found = owner;
+    let state = 0;
+    for (let at = captureStart; at < captureEnd && found === owner; at += 1) {
+      state = next[state + (classOf[this.#at(at)] as number)] as number;
+      if ((automaton.depths[state / width] as number) !== at + 1 - captureStart) break;
+      if (state < firstHit) continue;
+      for (const { length, owner: other } of automaton.hits[state / width] ?? []) {
+        const candidate = patterns[other] as CompiledPattern;
+        if (at + 1 - length !== captureStart || candidate.contextual || found !== owner) continue;
+        const outcome = this.#tryPattern(candidate, captureStart, final);
+        if (outcome === MORE) return MORE;
+        if (outcome !== FAIL && match.captureStart === captureStart) found = other;
+      }
+    }
+    const end = found === owner ? captureEnd : Math.max(captureEnd, match.captureEnd);
+    match.captureStart = captureStart;
+    match.captureEnd = end;
+    return found;
+  }
+
+  #replace(owner: number, output: Uint8Array[]): void {
+    const { id } = this.#set.patterns[owner] as CompiledPattern;
+    const { captureStart, captureEnd } = this.#match;
+    const escaped = captureStart > this.#base && this.#at(captureStart - 1) === BACKSLASH;
+    this.#emitTo(captureStart + (escaped && isEscapeLetter(this.#at(captureStart)) ? 1 : 0), output);
+    let replacement = this.#replacements.get(id);
+    if (replacement === undefined) {
+      replacement = utf8(`[redacted:${id}]`);
+      this.#replacements.set(id, replacement);
+    }
+    output.push(replacement);
+    this.#findings.add(id);
+    this.#emitted = captureEnd;
+  }
+
+  #valueText(): string {
+    const { captureStart, captureEnd } = this.#match;
+    const from = captureStart - this.#base;
+    const to = Math.min(captureEnd - this.#base, from + CHECKED_CHARACTERS);
+    let text = "";
+    for (let i = from; i < to; i += 1) text += String.fromCharCode(this.#bytes[i] as number);
+    return text;
+  }
+
+  #wordStart(): number {
+    const end = this.#base + this.#bytes.length;
+    const lowest = Math.max(this.#emitted, end - MAX_LOOK_BEHIND);
+    let start = end;
+    while (start > lowest && WORD[this.#at(start - 1)] === 1) start -= 1;
+    return start;
+  }
+
+  #at(position: number): number {
+    return this.#bytes[position - this.#base] as number;
+  }
+
+  #emitTo(position: number, output: Uint8Array[]): void {
+    if (position <= this.#emitted) return;
+    output.push(this.#bytes.subarray(this.#emitted - this.#base, position - this.#base));
+    this.#emitted = position;
+  }
+}

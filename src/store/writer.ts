@@ -1,0 +1,145 @@
+import { messageOf, WritError } from "#src/base/errors.ts";
+import type { TenantId } from "#src/base/ids.ts";
+import type { Work } from "./committer.ts";
+import { startThread } from "./thread.ts";
+import type { Statement, Unit, UnitResult } from "./unit.ts";
+import type { OpenRequest, WriterRequest, WriterResponse } from "./writer-protocol.ts";
+
+/** At most so many units share a commit: bounds how long the first of them waits. */
+const MAX_BATCH = 256;
+/** Units waiting beyond this are refused at once: a queue that only grows helps nobody. */
+const MAX_QUEUE = 20_000;
+
+/** What the rest of Writ sees of the one connection that writes. */
+export interface Writer {
+  /**
+   * Applies a unit. When the promise resolves to `committed`, unit and event are on the disk; `refused` left no trace.
+   * Rejects with `store_failed` or `disk_full` when durability is not known: then nothing was granted.
+   */
+  submit(unit: Unit): Promise<UnitResult>;
+  /** Bookkeeping without an event: applied some time later, lost without harm. */
+  touch(statements: readonly Statement[]): void;
+  /** The tenant's authority epoch after the newest commit; 0 for one that does not exist. */
+  epochOf(tenant: TenantId): number;
+  /** Seals from now on are made with this key. */
+  useSealKey(id: string, seed: Uint8Array): void;
+  /** Commits what waits, then closes the database. */
+  close(): Promise<void>;
+}
+
+/** Numbers for the metrics. */
+export interface WriterObserver {
+  onCommit(units: number, milliseconds: number): void;
+  onFailure(code: string, message: string, undelivered: number): void;
+}
+
+interface Waiting {
+  readonly work: Work;
+  resolve(result: UnitResult): void;
+  reject(error: Error): void;
+}
+
+/**
+ * Starts the writer's thread and opens the database, creating and migrating it where needed.
+ *
+ * Group commit: units that arrive while a commit runs form the next batch, so that one fsync serves them all.
+ */
+export async function openWriter(
+  options: Omit<OpenRequest, "kind">,
+  now: () => number,
+  observer: WriterObserver = { onCommit() {}, onFailure() {} },
+): Promise<Writer> {
+  const worker = startThread("writer-worker");
+  const call = createCaller(worker);
+  const opened = await call({ kind: "open", ...options });
+  if (opened.kind !== "opened") {
+    worker.terminate();
+    throw new WritError("store_failed", `the database does not open: ${"message" in opened ? opened.message : ""}`);
+  }
+  const epochs = new Map<string, number>(opened.epochs);
+  let queue: Waiting[] = [];
+  let running: Promise<void> | undefined;
+  let closed = false;
+
+  const settle = (batch: readonly Waiting[], response: WriterResponse): void => {
+    if (response.kind === "committed") {
+      // Epochs first: whoever is answered next must already see the state that it was decided under is gone.
+      response.results.forEach((result, i) => {
+        const work = batch[i]?.work;
+        if (result !== undefined && work !== undefined && "tenant" in work) epochs.set(work.tenant, result.epoch);
+      });
+      response.results.forEach((result, i) => {
+        batch[i]?.resolve(result ?? { kind: "refused", reason: "conflict", epoch: 0 });
+      });
+      return;
+    }
+    const code = response.kind === "failed" ? response.code : "store_failed";
+    const message = response.kind === "failed" ? response.message : "the writer is closed";
+    observer.onFailure(code, message, response.kind === "failed" ? response.undelivered : 0);
+    if (response.kind === "failed" && response.epochs !== undefined) {
+      for (const [tenant, epoch] of response.epochs) epochs.set(tenant, epoch);
+    }
+    for (const waiting of batch) waiting.reject(new WritError(code, undefined, { cause: message }));
+  };
+
+  const drain = async (): Promise<void> => {
+    while (queue.length > 0) {
+      const batch = queue.slice(0, MAX_BATCH);
+      queue = queue.slice(MAX_BATCH);
+      const started = performance.now();
+      const response = await call({ kind: "commit", work: batch.map((waiting) => waiting.work), now: now() }).catch(
+        (error: unknown): WriterResponse => ({
+          kind: "failed",
+          code: "store_failed",
+          message: messageOf(error),
+          undelivered: 0,
+        }),
+      );
+      observer.onCommit(batch.length, performance.now() - started);
+      settle(batch, response);
+    }
+    running = undefined;
+  };
+
+  const enqueue = (waiting: Waiting): void => {
+    queue.push(waiting);
+    running ??= Promise.resolve().then(drain);
+  };
+
+  return {
+    submit: (unit) =>
+      new Promise((resolve, reject) => {
+        if (closed) return reject(new WritError("not_ready"));
+        if (queue.length >= MAX_QUEUE) return reject(new WritError("rate_limited", "too many writes are waiting"));
+        enqueue({ work: unit, resolve, reject });
+      }),
+    touch: (statements) => {
+      if (closed || queue.length >= MAX_QUEUE) return;
+      enqueue({ work: { touch: true, statements }, resolve() {}, reject() {} });
+    },
+    epochOf: (tenant) => epochs.get(tenant) ?? 0,
+    useSealKey: (sealKeyId, sealSeed) => worker.postMessage({ kind: "seal_key", sealKeyId, sealSeed }),
+    close: async () => {
+      closed = true;
+      await running;
+      await call({ kind: "close" });
+      worker.terminate();
+    },
+  };
+}
+
+/** One request at a time, each answered by the next message. */
+function createCaller(worker: Worker): (request: WriterRequest) => Promise<WriterResponse> {
+  let answer: ((response: WriterResponse) => void) | undefined;
+  let fail: ((error: Error) => void) | undefined;
+  worker.onmessage = (message: MessageEvent<WriterResponse>) => answer?.(message.data);
+  worker.onerror = (event) => {
+    fail?.(new WritError("store_failed", undefined, { cause: event.message }));
+  };
+  return (request) =>
+    new Promise((resolve, reject) => {
+      answer = resolve;
+      fail = reject;
+      worker.postMessage(request);
+    });
+}
