@@ -260,3 +260,12 @@ CREATE TABLE revocations (
   PRIMARY KEY (tenant_id, cid)
 ) STRICT, WITHOUT ROWID;
 
+-- Upstream calls that began and whose end is not recorded yet. What a start finds here ended with an unknown outcome.
+CREATE TABLE open_calls (
+  tenant_id TEXT NOT NULL,
+  call_id TEXT NOT NULL,
+  agent_id TEXT NOT NULL,
+  subject_id TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  PRIMARY KEY (tenant_id, call_id)
+) STRICT, WITHOUT ROWID;

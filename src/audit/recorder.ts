@@ -60,6 +60,8 @@ export interface Recorder {
   touch(statements: readonly Statement[]): void;
   /** The authority epoch that the next unit of this tenant has to expect. */
   epochOf(tenant: TenantId): number;
+  /** Calls `listener` after each committed change that raised a tenant's epoch. */
+  onEpochRaised(listener: (tenant: TenantId) => void): void;
 }
 
 /** What the recorder is made of. */
@@ -71,20 +73,38 @@ export interface RecorderDependencies {
 
 const encoder = new TextEncoder();
 
+/** Documents known to be stored already; more are sent again, which costs time and nothing else. */
+const MAX_KNOWN_BLOBS = 50_000;
+
 /** Makes the recorder. */
 export function createRecorder({ writer, sealer, ids }: RecorderDependencies): Recorder {
+  const listeners: ((tenant: TenantId) => void)[] = [];
+  const knownBlobs = new Set<string>();
+
+  const newBlobs = ({ tenant, blobs }: Change): readonly Blob[] =>
+    blobs?.filter(({ sha256 }) => !knownBlobs.has(`${tenant} ${sha256}`)) ?? [];
+
+  const noteCommitted = ({ tenant, raisesEpoch }: Change, blobs: readonly Blob[]): void => {
+    if (knownBlobs.size > MAX_KNOWN_BLOBS) knownBlobs.clear();
+    for (const { sha256 } of blobs) knownBlobs.add(`${tenant} ${sha256}`);
+    if (raisesEpoch) for (const listener of listeners) listener(tenant);
+  };
+
   const tryRecord = async (change: Change): Promise<UnitResult> => {
     const id = change.id ?? newId("event", ids);
-    return writer.submit({
+    const blobs = newBlobs(change);
+    const result = await writer.submit({
       tenant: change.tenant,
       statements: change.statements ?? [],
       event: { id, type: change.type, actor: change.actor, dataJson: await composeData(change, id, sealer) },
-      ...(change.blobs === undefined ? {} : { blobs: change.blobs }),
+      ...(blobs.length === 0 ? {} : { blobs }),
       ...(change.expectEpoch === undefined ? {} : { expectEpoch: change.expectEpoch }),
       raisesEpoch: change.raisesEpoch ?? false,
       countsAgainstQuota: change.countsAgainstQuota ?? false,
       ignoresClock: change.ignoresClock ?? false,
     });
+    if (result.kind === "committed") noteCommitted(change, blobs);
+    return result;
   };
   return {
     tryRecord,
@@ -95,6 +115,7 @@ export function createRecorder({ writer, sealer, ids }: RecorderDependencies): R
     },
     touch: (statements) => writer.touch(statements),
     epochOf: (tenant) => writer.epochOf(tenant),
+    onEpochRaised: (listener) => void listeners.push(listener),
   };
 }
 

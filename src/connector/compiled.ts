@@ -5,7 +5,6 @@ import {
   type Route,
   type RouteMethod,
   type RouteTable,
-  ROUTE_METHODS,
 } from "./table.ts";
 import { type PatternSegment, parsePattern, parseTemplate, patternParameters, type TemplatePart } from "./template.ts";
 
@@ -23,6 +22,8 @@ export interface Capture {
 /** A route with everything worked out that does not depend on the call. */
 export interface CompiledRoute {
   readonly route: Route;
+  /** Method and pattern, as a derivation names its route. */
+  readonly label: string;
   readonly captures: readonly Capture[];
   readonly groups: readonly string[];
   readonly id: readonly TemplatePart[];
@@ -94,7 +95,8 @@ function buildTable(table: RouteTable): CompiledTable {
   table.routes.forEach((route, index) => {
     const segments = parsePattern(route.path, `routes[${index}].path`);
     const { routes } = leafOf(root, segments);
-    if (!routes.has(route.method)) routes.set(route.method, compileRoute(route, segments, settings, `routes[${index}]`));
+    if (!routes.has(route.method))
+      routes.set(route.method, compileRoute(route, segments, settings, `routes[${index}]`));
   });
   return { table, root, bodyRoutedSegments, personalQuery: settings.personal.has("query") };
 }
@@ -115,7 +117,12 @@ function tableSettings(table: RouteTable): TableSettings {
   };
 }
 
-function compileRoute(route: Route, segments: readonly PatternSegment[], settings: TableSettings, place: string): CompiledRoute {
+function compileRoute(
+  route: Route,
+  segments: readonly PatternSegment[],
+  settings: TableSettings,
+  place: string,
+): CompiledRoute {
   const captures: Capture[] = [];
   segments.forEach((segment, index) => {
     if (segment.kind === "literal") return;
@@ -135,6 +142,7 @@ function compileRoute(route: Route, segments: readonly PatternSegment[], setting
   );
   return {
     route,
+    label: `${route.method} ${route.path}`,
     captures,
     groups: actionGroups(route.command, route.tier),
     id,
@@ -154,7 +162,8 @@ function personalNames(
   const declared = new Set([...ofTable, ...(route.personal ?? [])]);
   const names = [...patternParameters(segments), ...(route.query ?? [])];
   const parameters = new Set(names.filter((name) => declared.has(name)));
-  const uses = (parts: readonly TemplatePart[]) => parts.some((part) => "parameter" in part && parameters.has(part.parameter));
+  const uses = (parts: readonly TemplatePart[]) =>
+    parts.some((part) => "parameter" in part && parameters.has(part.parameter));
   return {
     parameters,
     attributes: new Set(attributes.filter(([name, parts]) => declared.has(name) || uses(parts)).map(([name]) => name)),
@@ -198,15 +207,16 @@ function childOf(node: TrieNode, segment: Exclude<PatternSegment, { kind: "rest"
 }
 
 function newNode(): TrieNode {
-  return { literals: new Map(), folded: new Set(), prefixed: [], parameter: undefined, leaf: undefined, rest: undefined };
+  return {
+    literals: new Map(),
+    folded: new Set(),
+    prefixed: [],
+    parameter: undefined,
+    leaf: undefined,
+    rest: undefined,
+  };
 }
 
 function newLeaf(): Leaf {
   return { routes: new Map(), refusal: undefined, bodyRouted: undefined };
 }
-
-/** Whether `method` is one that routes may name. */
-export function isRouteMethod(method: string): method is RouteMethod {
-  return (ROUTE_METHODS as readonly string[]).includes(method);
-}
-

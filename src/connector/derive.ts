@@ -1,4 +1,5 @@
 import type { ErrorCode } from "#src/base/error-codes.ts";
+import { invariant } from "#src/base/errors.ts";
 import { type CompiledRoute, type CompiledTable, compileRouteTable } from "./compiled.ts";
 import { captureValue, matchPath } from "./match.ts";
 import { type PathForm, type PathRefusal, type PathSegment, type ReadPath, readPath, refusePath } from "./path.ts";
@@ -78,7 +79,8 @@ export interface RefusedCall {
  *
  * What the table does not list is the command `/<table>/other/<method>` (or the table's own `unlistedCommand`) on
  * `Http::Endpoint`, whose id is the path with each segment decoded once, and whose attributes are `path` (the id without a
- * slash at its end) and `query` (raw). The query is not part of the id: a policy sees it as `resource.query`.
+ * slash at its end) and `query` (raw). The query is not part of the id: a policy sees it as `resource.query`. A
+ * body-routed path is the same with `body-routed` before the method, so that one command always has one tier.
  */
 export function deriveCall(table: RouteTable, connection: CallConnection, call: Call): DerivedCall | RefusedCall {
   if (!isCallMethod(call.method)) {
@@ -101,9 +103,19 @@ export function deriveCall(table: RouteTable, connection: CallConnection, call: 
       return { kind: "refused", code: "route_refused", message: match.reason };
     case "body_routed":
       if (match.entry.tier === "refuse") return { kind: "refused", code: "route_refused", message: BODY_ROUTED };
-      return deriveUnlisted(compiled, connection, call.method, path, query, target, "danger");
-    case "unlisted":
-      return deriveUnlisted(compiled, connection, call.method, path, query, target, defaultTier(call.method));
+      return deriveUnlisted(
+        compiled,
+        bodyRoutedCommand(table, connection, call.method),
+        "danger",
+        connection,
+        path,
+        query,
+        target,
+      );
+    case "unlisted": {
+      const command = unlistedCommand(table, connection, call.method);
+      return deriveUnlisted(compiled, command, defaultTier(call.method), connection, path, query, target);
+    }
     case "route":
       return deriveListed(match.route, match.segments, connection, query, target);
   }
@@ -143,16 +155,18 @@ function deriveListed(
     if (value !== undefined) attributes[name] = value;
   }
   const { route } = compiled;
+  const id = render(compiled.id, values);
+  invariant(id !== undefined, "a resource id uses a parameter that its path lacks");
   return {
     kind: "derived",
     command: route.command,
     groups: compiled.groups,
     tier: route.tier,
-    resource: { type: route.resource.type, id: render(compiled.id, values) ?? "", attributes },
+    resource: { type: route.resource.type, id, attributes },
     connection: { id: connection.connectionId, name: connection.connectionName },
-    personal: personalOf(compiled, values, attributes),
+    personal: personalOf(compiled, values, attributes, query),
     target,
-    route: `${route.method} ${route.path}`,
+    route: compiled.label,
   };
 }
 
@@ -173,12 +187,18 @@ function render(template: readonly TemplatePart[], values: ReadonlyMap<string, s
 const NO_VALUES: Readonly<Record<string, string>> = Object.freeze(Object.create(null));
 const NOTHING_PERSONAL: DerivedPersonal = { parameters: NO_VALUES, attributes: [], resourceId: false, query: false };
 
+const RAW_QUERY_PERSONAL: DerivedPersonal = { ...NOTHING_PERSONAL, query: true };
+
 function personalOf(
   { personal }: CompiledRoute,
   values: ReadonlyMap<string, string>,
   attributes: Readonly<Record<string, string>>,
+  query: string,
 ): DerivedPersonal {
-  if (personal.parameters.size === 0 && personal.attributes.size === 0 && !personal.query) return NOTHING_PERSONAL;
+  const queryIsPersonal = personal.query && query !== "";
+  if (personal.parameters.size === 0 && personal.attributes.size === 0) {
+    return queryIsPersonal ? RAW_QUERY_PERSONAL : NOTHING_PERSONAL;
+  }
   const parameters: Record<string, string> = Object.create(null);
   for (const name of personal.parameters) {
     const value = values.get(name);
@@ -188,22 +208,25 @@ function personalOf(
     parameters,
     attributes: Object.keys(attributes).filter((name) => personal.attributes.has(name)),
     resourceId: personal.resourceId,
-    query: personal.query,
+    query: queryIsPersonal,
   };
 }
 
 function deriveUnlisted(
   compiled: CompiledTable,
+  command: string,
+  tier: Tier,
   connection: CallConnection,
-  method: CallMethod,
   path: ReadPath,
   query: string,
   target: string,
-  tier: Tier,
 ): DerivedCall | RefusedCall {
-  const command = unlistedCommand(compiled.table, connection, method);
   if (!isCommand(command)) {
-    return { kind: "refused", code: "invalid_argument", message: "this connection's name or id cannot stand in a command" };
+    return {
+      kind: "refused",
+      code: "invalid_argument",
+      message: "this connection's name or id cannot stand in a command",
+    };
   }
   const bare = `/${path.segments.map((segment) => segment.text).join("/")}`;
   const attributes: Record<string, string> = Object.create(null);
@@ -221,7 +244,12 @@ function deriveUnlisted(
   };
 }
 
-const PERSONAL_QUERY: DerivedPersonal = { parameters: NO_VALUES, attributes: ["query"], resourceId: false, query: true };
+const PERSONAL_QUERY: DerivedPersonal = {
+  parameters: NO_VALUES,
+  attributes: ["query"],
+  resourceId: false,
+  query: true,
+};
 
 /** The command of a method on a path that `table` does not list. */
 export function unlistedCommand(table: RouteTable, connection: CallConnection, method: CallMethod): string {
@@ -230,4 +258,11 @@ export function unlistedCommand(table: RouteTable, connection: CallConnection, m
     if (name === "method") return method.toLowerCase();
     return name === "connection_id" ? connection.connectionId : connection.connectionName;
   });
+}
+
+/** The command of a method on a body-routed path: that of an unlisted one, with `body-routed` before its last segment. */
+export function bodyRoutedCommand(table: RouteTable, connection: CallConnection, method: CallMethod): string {
+  const command = unlistedCommand(table, connection, method);
+  const end = command.lastIndexOf("/");
+  return `${command.slice(0, end)}/body-routed${command.slice(end)}`;
 }

@@ -20,23 +20,25 @@ export type Match =
  * steps around a more special route.
  */
 export function matchPath(compiled: CompiledTable, method: CallMethod, path: ReadPath): Match {
-  const search = { method: method === "HEAD" ? "GET" : method, segments: path.segments };
+  const search = { method: method === "HEAD" ? "GET" : method, segments: path.segments, slashed: path.hasEncodedSlash };
   const match = visit(search, compiled.root, 0) ?? bodyRoutedSegment(compiled, path.segments);
   if (!path.hasEncodedSlash) return match ?? { kind: "unlisted" };
-  if (match?.kind === "route" && match.route.captures.at(-1)?.rest === true) return matchExpanded(compiled, search, match.segments);
-  return match === undefined || match.kind === "body_routed" ? refusePath("encoded_slash") : match;
+  if (match === undefined || match.kind === "body_routed") return refusePath("encoded_slash");
+  const last = match.kind === "route" ? match.route.captures.at(-1) : undefined;
+  return last?.rest === true ? matchExpanded(compiled, search, last.index) : match;
 }
 
 interface Search {
   readonly method: string;
   readonly segments: readonly PathSegment[];
+  readonly slashed: boolean;
 }
 
-function matchExpanded(compiled: CompiledTable, search: Search, segments: readonly PathSegment[]): Match {
-  const expanded = segments.flatMap((segment) =>
-    segment.slash ? segment.text.split("/").map((text) => ({ text, slash: false })) : [segment],
+function matchExpanded(compiled: CompiledTable, search: Search, from: number): Match {
+  const segments = search.segments.flatMap((segment, index) =>
+    segment.slash && index >= from ? segment.text.split("/").map((text) => ({ text, slash: false })) : [segment],
   );
-  return visit({ method: search.method, segments: expanded }, compiled.root, 0) ?? { kind: "unlisted" };
+  return visit({ ...search, segments }, compiled.root, 0) ?? refusePath("encoded_slash");
 }
 
 function bodyRoutedSegment(compiled: CompiledTable, segments: readonly PathSegment[]): Match | undefined {
@@ -73,10 +75,10 @@ function takeLeaf(search: Search, leaf: Leaf): Match | undefined {
   if (leaf.refusal !== undefined) return { kind: "blocked", reason: leaf.refusal };
   if (leaf.bodyRouted !== undefined) return { kind: "body_routed", entry: leaf.bodyRouted };
   const route = leaf.routes.get(search.method as RouteMethod);
-  if (route === undefined || !slashesAllowed(route, search.segments)) return undefined;
+  if (route === undefined || (search.slashed && !slashesAllowed(route, search.segments))) return undefined;
   for (const capture of route.captures) {
-    if (capture.rest) continue;
-    const verdict = checkForm(capture, captureValue(capture, search.segments));
+    if (capture.form === undefined || capture.rest) continue;
+    const verdict = checkForm(capture.form, captureValue(capture, search.segments));
     if (verdict === "other") return undefined;
     if (verdict === "refused") return refusePath("parameter_form");
   }
@@ -106,12 +108,12 @@ export function captureValue(capture: Capture, segments: readonly PathSegment[])
 
 const NUMBER = /^(?:0|[1-9][0-9]{0,18})$/;
 const NAME = /^[A-Za-z0-9._-]{1,100}$/;
+const GIT_SUFFIX = /\.git$/i;
 const PACKAGE_PART = /^(?!-$)[A-Za-z0-9~!*'()-][A-Za-z0-9._~!*'()-]{0,213}$/;
 
-function checkForm(capture: Capture, value: string): "fits" | "other" | "refused" {
-  if (capture.form === undefined) return "fits";
-  if (capture.form === "number" && /^[A-Za-z]/.test(value)) return "other";
-  return hasForm(capture.form, value) ? "fits" : "refused";
+function checkForm(form: ParameterForm, value: string): "fits" | "other" | "refused" {
+  if (hasForm(form, value)) return "fits";
+  return form === "number" && /^[A-Za-z]/.test(value) ? "other" : "refused";
 }
 
 /** Whether `value` has the form. */
@@ -120,7 +122,7 @@ export function hasForm(form: ParameterForm, value: string): boolean {
     case "number":
       return NUMBER.test(value);
     case "name":
-      return NAME.test(value) && !value.toLowerCase().endsWith(".git");
+      return NAME.test(value) && !GIT_SUFFIX.test(value);
     case "package_part":
       return PACKAGE_PART.test(value);
     case "package": {

@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from "#src/base/canonical-json.ts";
 import { WritError } from "#src/base/errors.ts";
 import { compileRouteTable } from "./compiled.ts";
+import { type LintCode, lintRouteTable } from "./lint.ts";
 import {
   type BodyRouted,
   isCommand,
@@ -50,8 +51,14 @@ export function parseRouteTable(json: Json): RouteTable {
   };
   fields.end();
   compileRouteTable(table);
+  for (const { code, place, message } of lintRouteTable(table)) {
+    if (UNDERIVABLE.has(code)) throw new WritError("route_table_invalid", `${place}: ${message}`);
+  }
   return table;
 }
+
+/** The faults with which a call could not be derived; the others leave a table that works, if not as its author meant. */
+const UNDERIVABLE: ReadonlySet<LintCode> = new Set(["malformed_route", "name_clash", "unknown_parameter"]);
 
 function isUnlistedCommand(text: string, id: string): boolean {
   const filled = text.replace(/\{(?:connection_id|connection_name|method)\}/g, "x");

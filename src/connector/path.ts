@@ -87,8 +87,8 @@ export function refusePath(form: PathForm): PathRefusal {
   return { kind: "refused", form, message: MESSAGES[form] };
 }
 
-// RFC 3986 pchar without `%` and `;`, segments that are not empty, at most one slash at the end.
-const PLAIN_PATH = /^(?:\/[A-Za-z0-9._~!$&'()*+,=:@-]+)+\/?$/;
+// RFC 3986 pchar without `;`, and the slash; what needs no decoding has no `%` either.
+const UNENCODED_CHARACTERS = /^[A-Za-z0-9._~!$&'()*+,=:@/-]*$/;
 const PLAIN_CHARACTERS = /^[A-Za-z0-9._~!$&'()*+,=:@%/-]*$/;
 const ENCODED_UNRESERVED = /%(?:2[dDeE]|3[0-9]|4[1-9a-fA-F]|5[0-9aA]|5[fF]|6[1-9a-fA-F]|7[0-9aA]|7[eE])/;
 const ENCODED_OCTET = /%[0-9A-Fa-f]{2}/;
@@ -111,7 +111,7 @@ const ASCII = /^[\u0000-\u007f]*$/;
 export function readPath(path: string): ReadPath | PathRefusal {
   if (path.length > MAX_PATH_BYTES) return refusePath("overlong");
   if (path === "/") return { kind: "read", segments: [], hasEncodedSlash: false, trailingSlash: false };
-  const plain = PLAIN_PATH.test(path);
+  const plain = path.startsWith("/") && !path.includes("//") && UNENCODED_CHARACTERS.test(path);
   if (!plain) {
     const form = rawForm(path);
     if (form !== undefined) return refusePath(form);

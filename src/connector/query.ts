@@ -30,6 +30,9 @@ export const METHOD_OVERRIDE_PARAMETERS: readonly string[] = [
 const OVERRIDES: ReadonlySet<string> = new Set(METHOD_OVERRIDE_PARAMETERS);
 // RFC 3986 section 3.4 without `'`, which URL readers rewrite, and with the brackets that many clients leave raw.
 const QUERY_CHARACTERS = /^[A-Za-z0-9._~!$&()*+,;=:@%/?[\]-]*$/;
+const SIMPLE_NAME = /^[a-z_]+$/;
+/** What every query with an override, or with a name that must be decoded to tell, has in it. */
+const MAY_OVERRIDE = /method|%/i;
 const MALFORMED_ENCODING = /%(?![0-9A-Fa-f]{2})/;
 
 /**
@@ -48,6 +51,7 @@ function queryForm(query: string): PathForm | undefined {
   if (query.startsWith("?")) return "ambiguous_query";
   if (MALFORMED_ENCODING.test(query)) return "malformed_encoding";
   if (query.includes("%00")) return "control_character";
+  if (!MAY_OVERRIDE.test(query)) return undefined;
   for (const piece of query.split(/[&;?]/)) {
     const name = decodeText(nameOf(piece));
     if (name === undefined) return "malformed_encoding";
@@ -74,7 +78,10 @@ function rawQueryForm(query: string): PathForm {
  * or white space about it (`ref[]`, `REF`, ` ref`), a `;` anywhere, and a raw `+` in the value. Expects a query that
  * {@link checkQuery} passed.
  */
-export function readQueryParameters(query: string, names: readonly string[]): ReadonlyMap<string, string> | PathRefusal {
+export function readQueryParameters(
+  query: string,
+  names: readonly string[],
+): ReadonlyMap<string, string> | PathRefusal {
   const values = new Map<string, string>();
   if (query === "" || names.length === 0) return values;
   if (query.includes(";")) return refusePath("ambiguous_query");
@@ -102,6 +109,7 @@ function nameOf(piece: string): string {
 
 /** The name that a lenient server would take `name` for. */
 function plainName(name: string): string {
+  if (SIMPLE_NAME.test(name)) return name;
   return name
     .trim()
     .toLowerCase()

@@ -113,7 +113,8 @@ export function isCommand(command: string): boolean {
  */
 export function actionGroups(command: string, tier: Tier): string[] {
   const groups: string[] = [];
-  for (let at = command.lastIndexOf("/"); at > 0; at = command.lastIndexOf("/", at - 1)) groups.push(command.slice(0, at));
+  for (let at = command.lastIndexOf("/"); at > 0; at = command.lastIndexOf("/", at - 1))
+    groups.push(command.slice(0, at));
   groups.push(`tier:${tier}`);
   return groups;
 }

@@ -27,13 +27,15 @@ export function parsePattern(pattern: string, place: string): PatternSegment[] {
   const fail = (what: string): never => {
     throw new WritError("route_table_invalid", `${place}: ${what}`);
   };
-  if (!pattern.startsWith("/") || pattern.length > MAX_PATTERN_LENGTH) fail("a path begins with `/` and is at most 512 long");
+  if (!pattern.startsWith("/") || pattern.length > MAX_PATTERN_LENGTH)
+    fail("a path begins with `/` and is at most 512 long");
   if (pattern === "/") return [];
   const names = new Set<string>();
   const texts = pattern.slice(1).split("/");
   return texts.map((text, index) => {
     const match = SEGMENT.exec(text);
-    if (match === null || text === "" || /^\.+$/.test(text)) return fail(`the segment \`${text.slice(0, 60)}\` is malformed`);
+    if (match === null || text === "" || /^\.+$/.test(text))
+      return fail(`the segment \`${text.slice(0, 60)}\` is malformed`);
     const [, prefix = "", plus, name] = match;
     if (name === undefined) return { kind: "literal", text };
     if (!isParameterName(name)) fail(`\`${name.slice(0, 60)}\` is no parameter name`);
@@ -48,17 +50,19 @@ export function parsePattern(pattern: string, place: string): PatternSegment[] {
 /** The parts of a value template such as `{owner}/{repo}`; throws `route_table_invalid`, naming `place`, when malformed. */
 export function parseTemplate(template: string, place: string): TemplatePart[] {
   const parts: TemplatePart[] = [];
-  if (template.length > MAX_TEMPLATE_LENGTH) throw new WritError("route_table_invalid", `${place}: the template is too long`);
+  if (template.length > MAX_TEMPLATE_LENGTH)
+    throw new WritError("route_table_invalid", `${place}: the template is too long`);
   const pieces = template.split(/(\{[^{}]*\})/);
   for (const piece of pieces) {
     if (piece === "") continue;
-    if (!piece.startsWith("{")) {
+    if (!/^\{[^{}]*\}$/.test(piece)) {
       if (/[{}]/.test(piece)) throw new WritError("route_table_invalid", `${place}: a brace without its partner`);
       parts.push({ text: piece });
       continue;
     }
     const name = piece.slice(1, -1);
-    if (!isParameterName(name)) throw new WritError("route_table_invalid", `${place}: \`${name}\` is no parameter name`);
+    if (!isParameterName(name))
+      throw new WritError("route_table_invalid", `${place}: \`${name}\` is no parameter name`);
     parts.push({ parameter: name });
   }
   return parts;

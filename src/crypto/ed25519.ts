@@ -1,4 +1,10 @@
-import { createPrivateKey, createPublicKey, type KeyObject, sign as nativeSign, verify as nativeVerify } from "node:crypto";
+import {
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  sign as nativeSign,
+  verify as nativeVerify,
+} from "node:crypto";
 import * as noble from "@noble/ed25519";
 import { sha512 } from "@noble/hashes/sha2.js";
 import { type Bytes, concatBytes, equalBytes, toHex } from "#src/base/bytes.ts";
@@ -15,13 +21,15 @@ export const SIGNATURE_BYTES = 64;
 const GROUP_ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
 /** The field prime. */
 const FIELD_PRIME = 2n ** 255n - 19n;
+/** One of the two y coordinates of the four points of order eight; the other is its negative. */
+const ORDER_EIGHT_Y = 55188659117513257062467267217118295137698188065244968500265048394206261417927n;
 /** The y coordinates of the eight points of small order: a key with one of these fits signatures that nobody made. */
 const SMALL_ORDER_Y: ReadonlySet<bigint> = new Set([
   0n,
   1n,
   FIELD_PRIME - 1n,
-  2707385501144840649318225287225658788936804267575313519463743609750303021022n,
-  55188659117513257062467267217118295137698188065244968500265048394206261417927n,
+  ORDER_EIGHT_Y,
+  FIELD_PRIME - ORDER_EIGHT_Y,
 ]);
 
 const PKCS8_PREFIX = Uint8Array.fromHex("302e020100300506032b657004220420");

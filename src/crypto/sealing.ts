@@ -44,7 +44,8 @@ export function decrypt(key: Uint8Array, nonce: Uint8Array, ciphertext: Uint8Arr
   }
 }
 
-/** An unambiguous encoding: every part with its length in front. */
+/** An unambiguous encoding: every part with its length in front. Half a surrogate pair has no bytes of its own. */
 function encodeBinding(parts: readonly string[]): Bytes {
+  if (!parts.every((part) => part.isWellFormed())) throw new WritError("crypto_failed", "a binding is not well-formed");
   return utf8(parts.map((part) => `${part.length}:${part}`).join(""));
 }

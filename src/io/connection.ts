@@ -41,6 +41,10 @@ export class Connection {
 
   /** Gives the connection to an exchange, which holds the process open. */
   attach(listener: ConnectionListener): void {
+    if (!this.isUsable) {
+      queueMicrotask(() => listener.closed(undefined));
+      return;
+    }
     this.listener = listener;
     this.socket.ref();
     this.socket.resume();

@@ -6,7 +6,8 @@ import { isWritError, messageOf, WritError } from "#src/base/errors.ts";
 import { type AddressPolicy, classifyAddress, type ListenerAddress } from "./addresses.ts";
 import { Connection } from "./connection.ts";
 import { type ConnectionPool, createConnectionPool } from "./connection-pool.ts";
-import type { Origin } from "./origin.ts";
+import { Deadline, type DialLimits, once } from "./deadline.ts";
+import { type Origin, parseOrigin } from "./origin.ts";
 import { openTunnel } from "./tunnel.ts";
 
 /** What {@link createDialer} stands on. */
@@ -18,13 +19,6 @@ export interface DialerOptions {
   readonly proxy?: URL;
   /** PEM certificates of authorities to trust beside the public ones. */
   readonly caCertificates?: readonly string[];
-}
-
-/** How long one connection may take to make, and what ends the attempt. */
-export interface DialLimits {
-  /** Milliseconds for resolving, connecting and TLS together. */
-  readonly connectMs: number;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** The one way out. */
@@ -59,22 +53,28 @@ export function createDialer(options: DialerOptions): Dialer {
   const idle = createConnectionPool();
 
   async function dial(origin: Origin, deadline: Deadline): Promise<Connection> {
+    const literals = origin.literals === undefined ? undefined : requireOneAllowed(origin.literals, origin.port);
     if (proxy !== undefined) {
-      if (origin.address !== undefined) requireAllowed([origin.address], origin.port);
       const tunnel = await openProxyTunnel(proxy, origin, deadline);
-      return new Connection(await secure(tunnel, origin, deadline), origin.address ?? null);
+      return new Connection(await secure(tunnel, origin, deadline), literals?.[0] ?? null);
     }
-    const addresses = origin.address === undefined ? await resolveName(origin.host, deadline) : [origin.address];
-    requireAllowed(addresses, origin.port);
+    const addresses = literals ?? requireAllAllowed(await resolveName(origin.host, deadline), origin.port);
     const { socket, address } = await connectToFirst(addresses, origin.port, deadline);
     return new Connection(await secure(socket, origin, deadline), address);
   }
 
-  function requireAllowed(addresses: readonly string[], port: number): void {
+  function requireAllAllowed(addresses: readonly string[], port: number): readonly string[] {
     for (const address of addresses) {
       const verdict = options.addressPolicy.check(address, port);
       if (!verdict.ok) throw new WritError(verdict.code, verdict.reason);
     }
+    return addresses;
+  }
+
+  /** What the origin itself spells is fixed, so that leaving out what is refused opens nothing. */
+  function requireOneAllowed(addresses: readonly string[], port: number): readonly string[] {
+    const allowed = addresses.filter((address) => options.addressPolicy.check(address, port).ok);
+    return allowed.length > 0 ? allowed : requireAllAllowed(addresses, port);
   }
 
   async function resolveName(host: string, deadline: Deadline): Promise<readonly string[]> {
@@ -84,17 +84,14 @@ export function createDialer(options: DialerOptions): Dialer {
   }
 
   async function secure(socket: Socket, origin: Origin, deadline: Deadline): Promise<Socket> {
-    return origin.scheme === "https" ? startTls(socket, origin, secureContext, deadline) : socket;
+    return origin.scheme === "https" ? startTls(socket, origin.host, secureContext, deadline) : socket;
   }
 
   async function openProxyTunnel(through: URL, origin: Origin, deadline: Deadline): Promise<Socket> {
-    const host = through.hostname.replace(/^\[|\]$/g, "");
-    const isTls = through.protocol === "https:";
-    const port = through.port === "" ? (isTls ? 443 : 80) : Number(through.port);
-    const addresses = classifyAddress(host) === "invalid" ? await deadline.race(resolveBySystem(host)) : [host];
+    const { host, port, scheme, literals } = parseOrigin(through.origin);
+    const addresses = literals ?? (await deadline.race(resolveBySystem(host)));
     const { socket } = await connectToFirst(addresses, port, deadline);
-    const address = classifyAddress(host) === "invalid" ? undefined : host;
-    const ready = isTls ? await startTls(socket, { host, address }, secureContext, deadline) : socket;
+    const ready = scheme === "https" ? await startTls(socket, host, secureContext, deadline) : socket;
     return openTunnel(ready, origin, through, deadline);
   }
 
@@ -124,53 +121,6 @@ export function listenerAddresses(listener: ListenerAddress): ListenerAddress[] 
   return [listener, ...interfaces.map(({ address }) => ({ address, port: listener.port }))];
 }
 
-/** What ends an attempt to connect: the time, or the caller. */
-export class Deadline {
-  readonly endsAt: number;
-  timedOut = false;
-  private readonly signal: AbortSignal | undefined;
-  private readonly timer: ReturnType<typeof setTimeout>;
-  private readonly ended: Promise<never>;
-  private readonly reject: (cause: unknown) => void;
-  private readonly onAbort = () => this.reject(this.signal?.reason);
-
-  constructor(limits: DialLimits) {
-    const { promise, reject } = Promise.withResolvers<never>();
-    promise.catch(() => undefined);
-    this.ended = promise;
-    this.reject = reject;
-    this.endsAt = performance.now() + limits.connectMs;
-    this.timer = setTimeout(() => {
-      this.timedOut = true;
-      reject(new WritError("timeout"));
-    }, limits.connectMs);
-    this.signal = limits.signal;
-    this.signal?.addEventListener("abort", this.onAbort, { once: true });
-    if (this.signal?.aborted) this.onAbort();
-  }
-
-  /** The result of `work`, or a rejection at the deadline. */
-  race<T>(work: Promise<T>): Promise<T> {
-    return Promise.race([work, this.ended]);
-  }
-
-  /** The result of `work` on `socket`, which is destroyed when that fails or comes too late. */
-  async raceOn<T>(socket: Socket, work: Promise<T>): Promise<T> {
-    try {
-      return await this.race(work);
-    } catch (cause) {
-      socket.on("error", () => undefined);
-      socket.destroy();
-      throw cause;
-    }
-  }
-
-  end(): void {
-    clearTimeout(this.timer);
-    this.signal?.removeEventListener("abort", this.onAbort);
-  }
-}
-
 async function resolveBySystem(host: string): Promise<string[]> {
   const found = await lookup(host, { all: true, verbatim: true });
   return found.map(({ address }) => address);
@@ -184,13 +134,12 @@ async function connectToFirst(
 ): Promise<{ socket: Socket; address: string }> {
   let failure: unknown;
   for (const [index, address] of addresses.entries()) {
-    const left = deadline.endsAt - performance.now();
-    const share = new Deadline({ connectMs: left / (addresses.length - index) });
+    const share = deadline.share(addresses.length - index);
     try {
-      return { socket: await deadline.race(connectTcp(address, port, share)), address };
+      return { socket: await connectTcp(address, port, share), address };
     } catch (cause) {
       failure = cause;
-      if (deadline.timedOut) break;
+      if (deadline.isOver) break;
     } finally {
       share.end();
     }
@@ -206,13 +155,13 @@ async function connectTcp(host: string, port: number, deadline: Deadline): Promi
 
 async function startTls(
   socket: Socket,
-  host: Pick<Origin, "host" | "address">,
+  host: string,
   secureContext: SecureContext | undefined,
   deadline: Deadline,
 ): Promise<Socket> {
   // An address is no server name (RFC 6066 section 3): the certificate is then checked against the address itself.
-  const name = host.host.replace(/\.$/, "");
-  const identity = host.address === name ? { host: name } : { host: name, servername: name };
+  const name = host.replace(/\.$/, "");
+  const identity = classifyAddress(name) === "invalid" ? { host: name, servername: name } : { host: name };
   const secured = connectTlsSocket({
     socket,
     ...identity,
@@ -221,23 +170,12 @@ async function startTls(
     minVersion: "TLSv1.2",
     ALPNProtocols: ["http/1.1"],
   });
-  await deadline.raceOn(secured, once(secured, "secureConnect"));
+  await deadline.raceOn(socket, deadline.raceOn(secured, once(secured, "secureConnect")));
   if (!secured.authorized) {
     secured.destroy();
     throw new WritError("upstream_failed", "the upstream's certificate does not verify");
   }
   return secured;
-}
-
-/** Resolves at the event; rejects when the socket fails or closes before it. */
-export function once(socket: Socket, event: "connect" | "secureConnect"): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const onClose = (): void => reject(new Error("the connection was closed"));
-  const settle = (): void => {
-    socket.off(event, resolve).off("error", reject).off("close", onClose);
-  };
-  socket.on(event, resolve).on("error", reject).on("close", onClose);
-  return promise.finally(settle);
 }
 
 /** Parsing the authorities takes milliseconds, so it is done once; without any of its own the runtime's store is used. */

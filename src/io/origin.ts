@@ -11,8 +11,8 @@ export interface Origin {
   readonly port: number;
   /** Host and port as in `Host`. */
   readonly authority: string;
-  /** The IP address that the host spells, in canonical form; undefined where it is a name. */
-  readonly address: string | undefined;
+  /** The IP address that the host spells, in canonical form, or both loopback addresses for `localhost`; undefined for a name. */
+  readonly literals: readonly string[] | undefined;
 }
 
 const ORIGIN = /^https?:\/\/[^\s/\\?#@]+\/?$/i;
@@ -30,8 +30,13 @@ export function parseOrigin(text: string): Origin {
   }
   const scheme = url.protocol === "https:" ? "https" : "http";
   const host = url.hostname.replace(/^\[|\]$/g, "");
-  const literal = /(?:^|\.)localhost\.?$/.test(host) ? "127.0.0.1" : literalAddress(url.hostname);
+  const literal = literalAddress(url.hostname);
   if (literal === "refused") throw new WritError("invalid_argument", `the host \`${host}\` is no name and no address`);
   const port = url.port === "" ? (scheme === "https" ? 443 : 80) : Number(url.port);
-  return { text: url.origin, scheme, host, port, authority: url.host, address: literal };
+  return { text: url.origin, scheme, host, port, authority: url.host, literals: literalsOf(host, literal) };
+}
+
+function literalsOf(host: string, literal: string | undefined): readonly string[] | undefined {
+  if (/(?:^|\.)localhost\.?$/.test(host)) return ["127.0.0.1", "::1"];
+  return literal === undefined ? undefined : [literal];
 }

@@ -267,7 +267,7 @@ class LineBuffer {
 
   private found(from: Buffer, end: number, data: Uint8Array, used: number): { text: string; rest: Uint8Array } {
     if (end > this.maxBytes) throw tooLarge();
-    return { text: from.latin1Slice(0, end), rest: data.subarray(used) };
+    return { text: from.toString("latin1", 0, end), rest: data.subarray(used) };
   }
 
   private append(chunk: Uint8Array): void {

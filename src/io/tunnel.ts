@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { toBase64, utf8 } from "#src/base/bytes.ts";
 import { WritError } from "#src/base/errors.ts";
-import type { Deadline } from "./dial.ts";
+import type { Deadline } from "./deadline.ts";
 import type { Origin } from "./origin.ts";
 import { parseResponseHead } from "./response-parser.ts";
 

@@ -1,4 +1,4 @@
-import { type Bytes, fromUtf8 } from "#src/base/bytes.ts";
+import { type Bytes, concatBytes, fromUtf8, utf8 } from "#src/base/bytes.ts";
 import type { Json, JsonObject } from "#src/base/canonical-json.ts";
 import { isWritError, WritError } from "#src/base/errors.ts";
 import { sha256, sha256Hex } from "#src/crypto/hash.ts";
@@ -11,6 +11,7 @@ export const EVENT_VERSION = 1;
 export const GENESIS_HASH = "0".repeat(64);
 
 const HASH_PREFIX = "writ.audit.v1\n";
+const HASH_PREFIX_BYTES = utf8(HASH_PREFIX);
 const TYPE = /^[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*$/;
 const REFERENCE = /^sha256:[0-9a-f]{64}$/;
 
@@ -68,12 +69,28 @@ export function composeEvent(parts: EventParts): string {
 
 /** SHA-256 of `"writ.audit.v1\n"` and the event's bytes: what the next event names as `prev`. */
 export function hashEvent(bytes: Uint8Array | string): Bytes {
-  return sha256(HASH_PREFIX, bytes);
+  return sha256(hashInput(bytes));
 }
 
 /** The same in lower-case hex. */
 export function hashEventHex(bytes: Uint8Array | string): string {
-  return sha256Hex(HASH_PREFIX, bytes);
+  return sha256Hex(hashInput(bytes));
+}
+
+/**
+ * Both sums that a chain needs of an event, for the price of one encoding: {@link hashEventHex} and the tree's `leafHash`.
+ */
+export function digestEvent(bytes: Uint8Array | string): { readonly hash: string; readonly leaf: Bytes } {
+  const input = typeof bytes === "string" ? utf8(HASH_PREFIX + bytes) : concatBytes(HASH_PREFIX_BYTES, bytes);
+  const hash = sha256Hex(input);
+  // The leaf's input is 0x00 and the same bytes: the last byte of the prefix makes room for it.
+  const leafInput = input.subarray(HASH_PREFIX_BYTES.length - 1);
+  leafInput[0] = 0;
+  return { hash, leaf: sha256(leafInput) };
+}
+
+function hashInput(bytes: Uint8Array | string): Uint8Array | string {
+  return typeof bytes === "string" ? HASH_PREFIX + bytes : concatBytes(HASH_PREFIX_BYTES, bytes);
 }
 
 /**

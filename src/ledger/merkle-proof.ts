@@ -39,7 +39,7 @@ export function verifyInclusion(
   path: readonly Uint8Array[],
   root: Uint8Array,
 ): boolean {
-  if (!isSize(size) || !isSize(index) || index >= size || !areHashes(path)) return false;
+  if (!isSize(size) || !isSize(index) || index >= size || !areHashes([leaf, root, ...path])) return false;
   let hash = Uint8Array.from(leaf);
   let node = index;
   let last = size - 1;
@@ -91,7 +91,14 @@ export function verifyConsistency(
   newRoot: Uint8Array,
   path: readonly Uint8Array[],
 ): boolean {
-  if (!isSize(oldSize) || !isSize(newSize) || oldSize < 1 || oldSize > newSize || !areHashes(path)) return false;
+  if (
+    !isSize(oldSize) ||
+    !isSize(newSize) ||
+    oldSize < 1 ||
+    oldSize > newSize ||
+    !areHashes([oldRoot, newRoot, ...path])
+  )
+    return false;
   if (oldSize === newSize) return path.length === 0 && equalBytes(oldRoot, newRoot);
   const hashes = isPowerOfTwo(oldSize) ? [oldRoot, ...path] : path;
   const first = hashes[0];
@@ -140,6 +147,9 @@ function isSize(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-function areHashes(path: readonly Uint8Array[]): boolean {
-  return path.length <= 128 && path.every((hash) => hash.length === HASH_BYTES);
+/** More than any proof in a tree of 2^53 leaves has. */
+const MAX_HASHES = 128;
+
+function areHashes(hashes: readonly Uint8Array[]): boolean {
+  return hashes.length <= MAX_HASHES && hashes.every((hash) => hash.length === HASH_BYTES);
 }

@@ -1,21 +1,24 @@
 import { type Bytes, concatBytes } from "#src/base/bytes.ts";
-import { WritError } from "#src/base/errors.ts";
+import { invariant, WritError } from "#src/base/errors.ts";
 import { sha256 } from "#src/crypto/hash.ts";
 
 /** Length of every hash in the tree, in bytes. */
 export const HASH_BYTES = 32;
 
-const LEAF = Uint8Array.of(0);
-const NODE = Uint8Array.of(1);
+const nodeInput = new Uint8Array(1 + 2 * HASH_BYTES);
+nodeInput[0] = 1;
 
 /** The hash of a leaf, RFC 9162 section 2.1.1: SHA-256(0x00 || bytes). */
 export function leafHash(bytes: Uint8Array | string): Bytes {
-  return sha256(LEAF, bytes);
+  return sha256(typeof bytes === "string" ? `\0${bytes}` : concatBytes(Uint8Array.of(0), bytes));
 }
 
-/** The hash of an inner node, RFC 9162 section 2.1.1: SHA-256(0x01 || left || right). */
+/** The hash of an inner node, RFC 9162 section 2.1.1: SHA-256(0x01 || left || right). Both have 32 bytes. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Bytes {
-  return sha256(NODE, left, right);
+  invariant(left.length === HASH_BYTES && right.length === HASH_BYTES, "a hash in the tree has 32 bytes");
+  nodeInput.set(left, 1);
+  nodeInput.set(right, 1 + HASH_BYTES);
+  return sha256(nodeInput);
 }
 
 /** The root of the empty tree: SHA-256 of nothing. */

@@ -1,4 +1,5 @@
 import type { JsonObject } from "#src/base/canonical-json.ts";
+import { WritError } from "#src/base/errors.ts";
 import { type EntityUid, entityKey, readEntityUid } from "./scope.ts";
 
 /** One entity in Cedar's JSON: `uid` and `parents` as `{type, id}` or `{__entity: {type, id}}`. */
@@ -27,6 +28,7 @@ export class EntityGraph {
 
   constructor(entities: readonly EntityJson[]) {
     for (const { uid, parents } of entities) {
+      if (!Array.isArray(parents)) throw new WritError("invalid_argument", "an entity has a list of `parents`");
       if (parents.length === 0) continue;
       const key = entityKey(readEntityUid(uid));
       const keys = parents.map((parent) => entityKey(readEntityUid(parent)));

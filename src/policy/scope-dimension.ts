@@ -1,5 +1,12 @@
 import type { Closure } from "./closure.ts";
 import { type EntityUid, entityKey, type ScopeConstraint } from "./scope.ts";
+import { ShardedMap } from "./sharded-map.ts";
+
+/** Either kind of map. */
+interface Table {
+  get(key: string): number | undefined;
+  set(key: string, value: number): unknown;
+}
 
 /** The number of the constraint that always holds. */
 export const ANY = 0;
@@ -9,11 +16,11 @@ export const ANY = 0;
  * finds those it meets by look-ups: one for its own uid, two for each of its ancestors, two for its type.
  */
 export class ScopeDimension {
-  private readonly byEqual = new Map<string, number>();
-  private readonly byAncestor = new Map<string, number[]>();
+  private readonly byEqual = new ShardedMap<number>();
+  private readonly byAncestor = new ShardedMap<number[]>();
   private readonly byType = new Map<string, number>();
   private readonly byTypeAndAncestor = new Map<string, Map<string, number>>();
-  private readonly lists = new Map<string, number>();
+  private readonly lists = new ShardedMap<number>();
   /** What each number stands for. */
   private readonly constraints: ScopeConstraint[] = [{ op: "any" }];
 
@@ -63,7 +70,7 @@ export class ScopeDimension {
     return hits > 1 ? [...new Set(met)] : met;
   }
 
-  private internIn(table: Map<string, number>, key: string, constraint: ScopeConstraint): number {
+  private internIn(table: Table, key: string, constraint: ScopeConstraint): number {
     const known = table.get(key);
     if (known !== undefined) return known;
     const number = this.constraints.push(constraint) - 1;

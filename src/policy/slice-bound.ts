@@ -124,15 +124,13 @@ class DimensionSums {
   }
 
   total(groups: number): number {
-    let worst = largestSum([...this.ancestors.values()], groups);
+    let worst = 0;
     for (const { is, equal, ancestors } of this.types.values()) {
-      const both = new Map(this.ancestors);
-      for (const [key, bound] of ancestors) increase(both, key, bound);
       let largestEqual = 0;
       for (const bound of equal.values()) largestEqual = Math.max(largestEqual, bound);
-      worst = Math.max(worst, is + largestEqual + largestSum([...both.values()], groups));
+      worst = Math.max(worst, is + largestEqual + largestSum([...ancestors.values()], groups));
     }
-    return this.always + worst;
+    return this.always + largestSum([...this.ancestors.values()], groups) + worst;
   }
 
   private ofType(type: string): { is: number; equal: Map<string, number>; ancestors: Map<string, number> } {

@@ -8,7 +8,7 @@
 export interface AnchorAutomaton {
   /** The column of a byte in `next`: bytes that no anchor contains share one. */
   readonly classOf: Uint8Array;
-  readonly next: Int32Array;
+  readonly next: Uint16Array | Int32Array;
   /** The number of columns. */
   readonly width: number;
   readonly firstHit: number;
@@ -59,7 +59,8 @@ export function buildAnchorAutomaton(anchors: readonly { text: string; owner: nu
   const order = linkFailures(root);
   const numbered = [...order.filter((node) => node.all.length === 0), ...order.filter((node) => node.all.length > 0)];
   for (const [row, node] of numbered.entries()) node.row = row;
-  const next = new Int32Array(numbered.length * width);
+  const cells = numbered.length * width;
+  const next = cells <= 65_536 ? new Uint16Array(cells) : new Int32Array(cells);
   for (const node of order) {
     const from = node.fail === undefined ? undefined : node.fail.row * width;
     for (let column = 0; column < width; column += 1) {

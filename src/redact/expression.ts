@@ -5,10 +5,9 @@ export const FAIL = -1;
 /** Whether the pattern matches depends on bytes that have not arrived yet. */
 export const MORE = -2;
 
-/** What a matcher reads and writes. Positions are offsets in the whole stream; `bytes[0]` is at `base`. */
+/** What a matcher reads and writes. */
 export interface MatchState {
   bytes: Uint8Array;
-  base: number;
   /** The first position that may not be read. */
   limit: number;
   /** Whether the input ends at `limit`; otherwise more may arrive. */
@@ -16,12 +15,20 @@ export interface MatchState {
   captureStart: number;
   captureEnd: number;
   /** For each run of the expressions: a stretch that is known to be in the run's class, so that no byte is read twice. */
-  readonly runStarts: Float64Array;
-  readonly runEnds: Float64Array;
+  readonly runStarts: Int32Array;
+  readonly runEnds: Int32Array;
 }
 
 /** Matches at position `at`; gives the position behind the match, {@link FAIL} or {@link MORE}. */
 export type Matcher = (state: MatchState, at: number) => number;
+
+/** A compiled part: how it matches, and which bytes a match that takes any begins with. */
+interface Part {
+  readonly match: Matcher;
+  readonly starts: Uint8Array;
+  /** Whether it can match without taking a byte. */
+  readonly empty: boolean;
+}
 
 /** Hands out the memory slots that an expression's runs need; one for all expressions that share a {@link MatchState}. */
 export interface RunSlots {
@@ -45,7 +52,7 @@ const MAX_RUN = 16_384;
  */
 export function compileExpression(source: string, ignoreCase: boolean, slots: RunSlots): Matcher {
   const parser = new Parser(source, ignoreCase, slots);
-  return parser.parseAll();
+  return parser.parseAll().match;
 }
 
 /** The 256 flags of a class such as `[A-Za-z0-9_]`, as used inside expressions. */
@@ -65,7 +72,7 @@ class Parser {
     this.#slots = slots;
   }
 
-  parseAll(): Matcher {
+  parseAll(): Part {
     const matcher = this.#alternatives();
     if (this.#at !== this.#source.length) this.#refuse("unbalanced `)`");
     return matcher;
@@ -77,14 +84,14 @@ class Parser {
     return table;
   }
 
-  #alternatives(): Matcher {
+  #alternatives(): Part {
     const options = [this.#sequence()];
     while (this.#take("|")) options.push(this.#sequence());
-    return options.length === 1 ? (options[0] as Matcher) : choice(options);
+    return options.length === 1 ? (options[0] as Part) : choice(options);
   }
 
-  #sequence(): Matcher {
-    const parts: Matcher[] = [];
+  #sequence(): Part {
+    const parts: Part[] = [];
     let literal: Uint8Array[] = [];
     const flush = (): void => {
       if (literal.length > 0) parts.push(literalOf(literal));
@@ -105,10 +112,10 @@ class Parser {
       }
     }
     flush();
-    return parts.length === 1 ? (parts[0] as Matcher) : sequence(parts);
+    return parts.length === 1 ? (parts[0] as Part) : sequence(parts);
   }
 
-  #group(): Matcher {
+  #group(): Part {
     this.#at += 1;
     const kind = ["?:", "?=", "?!"].find((prefix) => this.#source.startsWith(prefix, this.#at)) ?? "";
     this.#at += kind.length;
@@ -216,92 +223,126 @@ function foldCase(table: Uint8Array): void {
   }
 }
 
-function literalOf(tables: readonly Uint8Array[]): Matcher {
-  return (state, at) => {
-    const { bytes, base, limit } = state;
+const NOTHING = new Uint8Array(256);
+
+function union(tables: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(256);
+  for (const table of tables)
+    for (let byte = 0; byte < 256; byte += 1) all[byte] = (all[byte] ?? 0) | (table[byte] ?? 0);
+  return all;
+}
+
+function literalOf(tables: readonly Uint8Array[]): Part {
+  const match: Matcher = (state, at) => {
+    const { bytes, limit } = state;
     let position = at;
     for (let i = 0; i < tables.length; i += 1) {
       if (position >= limit) return state.final ? FAIL : MORE;
-      if ((tables[i] as Uint8Array)[bytes[position - base] as number] === 0) return FAIL;
+      if ((tables[i] as Uint8Array)[bytes[position] as number] === 0) return FAIL;
       position += 1;
     }
     return position;
   };
+  return { match, starts: tables[0] as Uint8Array, empty: false };
 }
 
-function runOf(table: Uint8Array, least: number, most: number, slot: number): Matcher {
-  return (state, at) => {
-    const { bytes, base, runStarts, runEnds } = state;
-    const stop = Math.min(at + most, state.limit);
+function runOf(table: Uint8Array, least: number, most: number, slot: number): Part {
+  const match: Matcher = (state, at) => {
+    const { bytes, limit } = state;
+    if (at < limit && table[bytes[at] as number] === 0) return least === 0 ? at : FAIL;
+    const { runStarts, runEnds } = state;
+    const stop = Math.min(at + most, limit);
     let end = runEnds[slot] as number;
     if (at < (runStarts[slot] as number) || at > end) {
       runStarts[slot] = at;
       end = at;
     }
-    while (end < stop && table[bytes[end - base] as number] === 1) end += 1;
+    while (end < stop && table[bytes[end] as number] === 1) end += 1;
     runEnds[slot] = end;
     if (end > stop) end = stop;
-    if (end === state.limit && end < at + most && !state.final) return MORE;
+    if (end === limit && end < at + most && !state.final) return MORE;
     return end - at < least ? FAIL : end;
   };
+  return { match, starts: table, empty: least === 0 };
 }
 
-function sequence(parts: readonly Matcher[]): Matcher {
-  return (state, at) => {
+function sequence(parts: readonly Part[]): Part {
+  const matchers = parts.map((part) => part.match);
+  const match: Matcher = (state, at) => {
     let position = at;
-    for (let i = 0; i < parts.length; i += 1) {
-      position = (parts[i] as Matcher)(state, position);
+    for (let i = 0; i < matchers.length; i += 1) {
+      position = (matchers[i] as Matcher)(state, position);
       if (position < 0) return position;
     }
     return position;
   };
+  const solid = parts.findIndex((part) => !part.empty);
+  const leading = solid < 0 ? parts : parts.slice(0, solid + 1);
+  return { match, starts: union(leading.map((part) => part.starts)), empty: solid < 0 };
 }
 
-function choice(options: readonly Matcher[]): Matcher {
-  return (state, at) => {
-    for (let i = 0; i < options.length; i += 1) {
-      const end = (options[i] as Matcher)(state, at);
+/** Ordered choice: only the options that can begin with the next byte are tried. */
+function choice(options: readonly Part[]): Part {
+  const all = options.map((option) => option.match);
+  const byByte = Array.from({ length: 256 }, (_, byte) =>
+    options.filter((option) => option.empty || option.starts[byte] === 1).map((option) => option.match),
+  );
+  const match: Matcher = (state, at) => {
+    const likely = at < state.limit ? (byByte[state.bytes[at] as number] as Matcher[]) : all;
+    for (let i = 0; i < likely.length; i += 1) {
+      const end = (likely[i] as Matcher)(state, at);
       if (end !== FAIL) return end;
     }
     return FAIL;
   };
+  return {
+    match,
+    starts: union(options.map((option) => option.starts)),
+    empty: options.some((option) => option.empty),
+  };
 }
 
-function repeat(inner: Matcher, least: number, most: number): Matcher {
-  return (state, at) => {
+function repeat(inner: Part, least: number, most: number): Part {
+  const { match: once, starts, empty } = inner;
+  const match: Matcher = (state, at) => {
     let position = at;
     for (let count = 0; count < most; count += 1) {
-      const end = inner(state, position);
+      const hopeless = !empty && position < state.limit && starts[state.bytes[position] as number] === 0;
+      const end = hopeless ? FAIL : once(state, position);
       if (end === MORE) return MORE;
       if (end === FAIL || end === position) return count < least ? FAIL : position;
       position = end;
     }
     return position;
   };
+  return { match, starts, empty: empty || least === 0 };
 }
 
-function lookahead(inner: Matcher): Matcher {
-  return (state, at) => {
-    const end = inner(state, at);
+function lookahead(inner: Part): Part {
+  const match: Matcher = (state, at) => {
+    const end = inner.match(state, at);
     return end < 0 ? end : at;
   };
+  return { match, starts: NOTHING, empty: true };
 }
 
-function negativeLookahead(inner: Matcher): Matcher {
-  return (state, at) => {
-    const end = inner(state, at);
+function negativeLookahead(inner: Part): Part {
+  const match: Matcher = (state, at) => {
+    const end = inner.match(state, at);
     if (end === MORE) return MORE;
     return end === FAIL ? at : FAIL;
   };
+  return { match, starts: NOTHING, empty: true };
 }
 
-function capture(inner: Matcher): Matcher {
-  return (state, at) => {
-    const end = inner(state, at);
+function capture(inner: Part): Part {
+  const match: Matcher = (state, at) => {
+    const end = inner.match(state, at);
     if (end >= 0) {
       state.captureStart = at;
       state.captureEnd = end;
     }
     return end;
   };
+  return { match, starts: inner.starts, empty: inner.empty };
 }

@@ -19,7 +19,12 @@ export function encodedForms(value: Uint8Array): Uint8Array[] {
   const texts = [
     ...base64,
     ...base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_")),
-    ...url.flatMap((text) => [text, lowerHex(text), text.replaceAll("%20", "+"), lowerHex(text).replaceAll("%20", "+")]),
+    ...url.flatMap((text) => [
+      text,
+      lowerHex(text),
+      text.replaceAll("%20", "+"),
+      lowerHex(text).replaceAll("%20", "+"),
+    ]),
   ];
   const forms = new Map<string, Uint8Array>();
   for (const form of [value, ...texts.map((text) => utf8(text))]) {
@@ -48,7 +53,7 @@ function urlEncode(value: Uint8Array): string {
 }
 
 function lowerHex(text: string): string {
-  return text.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase());
+  return text.replace(/%[0-9A-F]{2}/g, (octet) => octet.toLowerCase());
 }
 
 function jsonEscape(value: Uint8Array): Uint8Array[] {
@@ -107,7 +112,8 @@ class Needle {
 
   #step(byte: number): void {
     if (this.#matched === this.bytes.length) this.#matched = this.#borders[this.#matched] as number;
-    while (this.#matched > 0 && this.bytes[this.#matched] !== byte) this.#matched = this.#borders[this.#matched] as number;
+    while (this.#matched > 0 && this.bytes[this.#matched] !== byte)
+      this.#matched = this.#borders[this.#matched] as number;
     if (this.bytes[this.#matched] === byte) this.#matched += 1;
     this.#compared += 1;
   }

@@ -1,5 +1,6 @@
 import { type AnchorAutomaton, buildAnchorAutomaton } from "./anchors.ts";
 import { compileClass, compileExpression, type Matcher, type RunSlots } from "./expression.ts";
+import type { ValueCheck } from "./plausible.ts";
 
 /** One secret format, as data. */
 export interface SecretPattern {
@@ -21,8 +22,8 @@ export interface SecretPattern {
    * class stand there, with a boundary before them. The class must be within `[A-Za-z0-9_-]`.
    */
   readonly behind?: { readonly charClass: string; readonly least: number; readonly most: number };
-  /** A last check of what would be replaced, given as Latin-1 text of at most 64 characters; false means no match. */
-  readonly accepts?: (value: string) => boolean;
+  /** A last check of what would be replaced; false means no match. */
+  readonly accepts?: ValueCheck;
   /** A pattern that knows its secret by what stands around it: where the secret has a format of its own, that id is used. */
   readonly contextual?: boolean;
 }
@@ -36,7 +37,7 @@ export interface CompiledPattern {
   readonly match: Matcher;
   readonly left: "boundary" | "any";
   readonly behind: { readonly table: Uint8Array; readonly least: number; readonly most: number } | undefined;
-  readonly accepts: ((value: string) => boolean) | undefined;
+  readonly accepts: ValueCheck | undefined;
   readonly contextual: boolean;
 }
 

@@ -8,9 +8,9 @@ const WORD = compileClass("[A-Za-z0-9_-]");
 const HEX = compileClass("[0-9A-Fa-f]");
 const BACKSLASH = 0x5c;
 const PERCENT = 0x25;
-/** How much of a value the last check sees: it costs the same for every value. */
-const CHECKED_CHARACTERS = 64;
-const EMPTY = new Uint8Array(0);
+/** What is kept of the bytes already given out: a pattern may look at them. */
+const CONTEXT_BYTES = MAX_LOOK_BEHIND + 8;
+const EMPTY = Buffer.alloc(0);
 
 /**
  * Replaces what the patterns match.
@@ -26,10 +26,8 @@ export class PatternStage implements Stage {
   readonly #findings: Findings;
   readonly #match: MatchState;
   readonly #replacements = new Map<string, Uint8Array>();
-  /** What is in memory: bytes already given out (at most {@link MAX_LOOK_BEHIND}), then the waiting ones. */
-  #bytes: Uint8Array = EMPTY;
-  /** The stream's offset of `#bytes[0]`; all positions are offsets in the stream. */
-  #base = 0;
+  /** What is in memory: bytes already given out (a little more than {@link MAX_LOOK_BEHIND}), then the waiting ones. Positions are within. */
+  #bytes: Buffer = EMPTY;
   /** The first byte not yet given out. */
   #emitted = 0;
   /** The next byte for the automaton. */
@@ -44,13 +42,12 @@ export class PatternStage implements Stage {
     this.#findings = findings;
     this.#match = {
       bytes: EMPTY,
-      base: 0,
       limit: 0,
       final: false,
       captureStart: -1,
       captureEnd: -1,
-      runStarts: new Float64Array(set.slots),
-      runEnds: new Float64Array(set.slots),
+      runStarts: new Int32Array(set.slots),
+      runEnds: new Int32Array(set.slots),
     };
   }
 
@@ -61,32 +58,44 @@ export class PatternStage implements Stage {
     this.#scan(false, output);
     const { automaton } = this.#set;
     const open = automaton.depths[this.#state / automaton.width] as number;
-    this.#emitTo(Math.min(this.#pending, this.#scanned - open, this.#wordStart()), output);
+    this.#emitTo(Math.min(this.#pending, this.#wordStart(this.#scanned - open)), output);
     return output;
   }
 
   finish(): Uint8Array[] {
     const output: Uint8Array[] = [];
     this.#scan(true, output);
-    this.#emitTo(this.#base + this.#bytes.length, output);
+    this.#emitTo(this.#bytes.length, output);
     return output;
   }
 
   #append(chunk: Uint8Array): void {
-    const keepFrom = Math.max(this.#base, this.#emitted - MAX_LOOK_BEHIND - 8);
-    const kept = this.#bytes.subarray(keepFrom - this.#base);
+    const dropped = Math.max(0, this.#emitted - CONTEXT_BYTES);
+    const kept = this.#bytes.subarray(dropped);
     const joined = Buffer.allocUnsafeSlow(kept.length + chunk.length);
     joined.set(kept);
     joined.set(chunk, kept.length);
-    this.#bytes = new Uint8Array(joined.buffer, joined.byteOffset, joined.length);
-    this.#base = keepFrom;
+    this.#bytes = joined;
+    this.#match.bytes = joined;
+    this.#emitted -= dropped;
+    this.#scanned -= dropped;
+    if (dropped > 0) this.#forget(dropped);
+  }
+
+  /** Moves the run memories along with the bytes. */
+  #forget(dropped: number): void {
+    const { runStarts, runEnds } = this.#match;
+    for (let slot = 0; slot < runEnds.length; slot += 1) {
+      runStarts[slot] = Math.max(0, (runStarts[slot] as number) - dropped);
+      runEnds[slot] = Math.max(0, (runEnds[slot] as number) - dropped);
+    }
   }
 
   #scan(final: boolean, output: Uint8Array[]): void {
     const { classOf, next, firstHit } = this.#set.automaton;
     const bytes = this.#bytes;
     const length = bytes.length;
-    let index = this.#scanned - this.#base;
+    let index = this.#scanned;
     let state = this.#state;
     this.#pending = Number.POSITIVE_INFINITY;
     while (index < length) {
@@ -96,7 +105,7 @@ export class PatternStage implements Stage {
         state = following;
         continue;
       }
-      const outcome = this.#tryHits(following, this.#base + index, final);
+      const outcome = this.#tryHits(following, index, final);
       if (outcome === MORE) {
         index -= 1;
         break;
@@ -104,10 +113,10 @@ export class PatternStage implements Stage {
       state = following;
       if (outcome === FAIL) continue;
       this.#replace(outcome, output);
-      index = this.#emitted - this.#base;
+      index = this.#emitted;
       state = 0;
     }
-    this.#scanned = this.#base + index;
+    this.#scanned = index;
     this.#state = state;
   }
 
@@ -128,9 +137,7 @@ export class PatternStage implements Stage {
     const start = this.#startOf(pattern, anchor);
     if (start < this.#emitted) return FAIL;
     const match = this.#match;
-    const end = this.#base + this.#bytes.length;
-    match.bytes = this.#bytes;
-    match.base = this.#base;
+    const end = this.#bytes.length;
     match.limit = Math.min(end, start + this.#maxHold);
     match.final = final || match.limit < end || match.limit === start + this.#maxHold;
     match.captureStart = -1;
@@ -141,7 +148,8 @@ export class PatternStage implements Stage {
       match.captureEnd = matched;
     }
     if (match.captureEnd <= match.captureStart) return FAIL;
-    if (pattern.accepts !== undefined && !pattern.accepts(this.#valueText())) return FAIL;
+    if (pattern.accepts !== undefined && !pattern.accepts(this.#bytes, match.captureStart, match.captureEnd))
+      return FAIL;
     return matched;
   }
 
@@ -150,7 +158,7 @@ export class PatternStage implements Stage {
     const { behind } = pattern;
     let start = anchor;
     if (behind !== undefined) {
-      const lowest = Math.max(this.#base, anchor - behind.most);
+      const lowest = Math.max(0, anchor - behind.most);
       while (start > lowest && behind.table[this.#at(start - 1)] === 1) start -= 1;
       if (anchor - start < behind.least) return -1;
     }
@@ -159,13 +167,13 @@ export class PatternStage implements Stage {
 
   /** Whether a token can begin at `position`: what stands before is no letter or digit, or ends an escape. */
   #isBoundary(position: number): boolean {
-    if (position === this.#base || ALNUM[this.#at(position - 1)] === 0) return true;
-    if (position - 2 < this.#base) return false;
+    if (position === 0 || ALNUM[this.#at(position - 1)] === 0) return true;
+    if (position < 2) return false;
     if (this.#at(position - 2) === BACKSLASH) return isEscapeLetter(this.#at(position - 1));
     if (HEX[this.#at(position - 1)] === 0 || HEX[this.#at(position - 2)] === 0) return false;
-    if (position - 3 < this.#base) return false;
+    if (position < 3) return false;
     if (this.#at(position - 3) === PERCENT) return true;
-    return position - 6 >= this.#base && this.#at(position - 6) === BACKSLASH && this.#at(position - 5) === 0x75;
+    return position >= 6 && this.#at(position - 6) === BACKSLASH && this.#at(position - 5) === 0x75;
   }
 
   /** A secret known by its surroundings may have a format of its own: then that pattern is the better name. */
@@ -198,7 +206,7 @@ export class PatternStage implements Stage {
   #replace(owner: number, output: Uint8Array[]): void {
     const { id } = this.#set.patterns[owner] as CompiledPattern;
     const { captureStart, captureEnd } = this.#match;
-    const escaped = captureStart > this.#base && this.#at(captureStart - 1) === BACKSLASH;
+    const escaped = captureStart > 0 && this.#at(captureStart - 1) === BACKSLASH;
     this.#emitTo(captureStart + (escaped && isEscapeLetter(this.#at(captureStart)) ? 1 : 0), output);
     let replacement = this.#replacements.get(id);
     if (replacement === undefined) {
@@ -207,20 +215,13 @@ export class PatternStage implements Stage {
     }
     output.push(replacement);
     this.#findings.add(id);
-    this.#emitted = captureEnd;
+    let end = captureEnd;
+    while (this.#at(end - 1) === BACKSLASH) end -= 1;
+    this.#emitted = end;
   }
 
-  #valueText(): string {
-    const { captureStart, captureEnd } = this.#match;
-    const from = captureStart - this.#base;
-    const to = Math.min(captureEnd - this.#base, from + CHECKED_CHARACTERS);
-    let text = "";
-    for (let i = from; i < to; i += 1) text += String.fromCharCode(this.#bytes[i] as number);
-    return text;
-  }
-
-  #wordStart(): number {
-    const end = this.#base + this.#bytes.length;
+  /** Where the word that ends before `end` begins, or as far back as a secret may reach. */
+  #wordStart(end: number): number {
     const lowest = Math.max(this.#emitted, end - MAX_LOOK_BEHIND);
     let start = end;
     while (start > lowest && WORD[this.#at(start - 1)] === 1) start -= 1;
@@ -228,12 +229,12 @@ export class PatternStage implements Stage {
   }
 
   #at(position: number): number {
-    return this.#bytes[position - this.#base] as number;
+    return this.#bytes[position] as number;
   }
 
   #emitTo(position: number, output: Uint8Array[]): void {
     if (position <= this.#emitted) return;
-    output.push(this.#bytes.subarray(this.#emitted - this.#base, position - this.#base));
+    output.push(this.#bytes.subarray(this.#emitted, position));
     this.#emitted = position;
   }
 }

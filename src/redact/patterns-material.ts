@@ -7,7 +7,7 @@ export const MATERIAL_PATTERNS: readonly SecretPattern[] = [
     anchors: ["-----begin "],
     left: "any",
     expression:
-      "-----BEGIN (?:(?:RSA|DSA|EC|OPENSSH|ENCRYPTED|PGP|SSH2 ENCRYPTED) )?PRIVATE KEY(?: BLOCK)?-----([A-Za-z0-9+/=\\s\\\\.:,()-]{1,2}[A-Za-z0-9+/=\\s\\\\:,.()]{0,16000}(?:-[A-Za-z0-9+/=\\s\\\\:,.()]{1,16000}){0,8})",
+      "-----BEGIN (?:(?:RSA|DSA|EC|OPENSSH|ENCRYPTED|PGP|SSH2 ENCRYPTED) )?PRIVATE KEY(?: BLOCK)?-----([A-Za-z0-9+/=\\s\\\\:,.()]{8,16000}(?:-[A-Za-z0-9+/=\\s\\\\:,.()]{1,16000}){0,8})",
   },
   {
     id: "private-key",
@@ -24,7 +24,8 @@ export const MATERIAL_PATTERNS: readonly SecretPattern[] = [
   {
     id: "jwt",
     anchors: ["eyj"],
-    expression: "eyJ[A-Za-z0-9_-]{12,2048}\\.(?:eyJ[A-Za-z0-9_-]{8,8000}(?:\\.[A-Za-z0-9_-]{0,2048})?|[A-Za-z0-9_-]{0,1024}\\.[A-Za-z0-9_-]{8,64}\\.[A-Za-z0-9_-]{8,8000}\\.[A-Za-z0-9_-]{16,64})",
+    expression:
+      "eyJ[A-Za-z0-9_-]{12,2048}\\.(?:eyJ[A-Za-z0-9_-]{8,8000}(?:\\.[A-Za-z0-9_-]{0,2048})?|[A-Za-z0-9_-]{0,1024}\\.[A-Za-z0-9_-]{8,64}\\.[A-Za-z0-9_-]{8,8000}\\.[A-Za-z0-9_-]{16,64})",
   },
   {
     id: "crypt-hash",
@@ -33,7 +34,12 @@ export const MATERIAL_PATTERNS: readonly SecretPattern[] = [
     expression:
       "\\$(?:1\\$[A-Za-z0-9./]{8}\\$[A-Za-z0-9./]{22}|2[aby]\\$\\d{2}\\$[A-Za-z0-9./]{53}|5\\$(?:rounds=\\d{1,9}\\$)?[A-Za-z0-9./]{1,16}\\$[A-Za-z0-9./]{43}|6\\$(?:rounds=\\d{1,9}\\$)?[A-Za-z0-9./]{1,16}\\$[A-Za-z0-9./]{86}|8\\$[A-Za-z0-9./]{14}\\$[A-Za-z0-9./]{43})",
   },
-  { id: "argon2-hash", anchors: ["$argon2"], left: "any", expression: "\\$argon2(?:id|i|d)\\$v=\\d{1,3}\\$[a-z0-9=,]{5,60}\\$[A-Za-z0-9+/]{8,100}\\$[A-Za-z0-9+/]{16,200}" },
+  {
+    id: "argon2-hash",
+    anchors: ["$argon2"],
+    left: "any",
+    expression: "\\$argon2(?:id|i|d)\\$v=\\d{1,3}\\$[a-z0-9=,]{5,60}\\$[A-Za-z0-9+/]{8,100}\\$[A-Za-z0-9+/]{16,200}",
+  },
   {
     id: "kerberos-hash",
     anchors: ["$krb5asrep$", "$krb5tgs$"],
@@ -46,5 +52,10 @@ export const MATERIAL_PATTERNS: readonly SecretPattern[] = [
     ignoreCase: true,
     expression: "(?:privatekey|presharedkey)[ \\t]{0,8}=[ \\t]{0,8}([A-Za-z0-9+/]{43}=)",
   },
-  { id: "vault-unseal-key", anchors: ["unseal"], ignoreCase: true, expression: "unseal(?: key \\d{1,2}:)?[ \\t]{1,8}([A-Za-z0-9+/]{43}[A-Za-z0-9+/=])" },
+  {
+    id: "vault-unseal-key",
+    anchors: ["unseal"],
+    ignoreCase: true,
+    expression: "unseal(?: key \\d{1,2}:)?[ \\t]{1,8}([A-Za-z0-9+/]{43}[A-Za-z0-9+/=])",
+  },
 ];

@@ -49,9 +49,17 @@ const CLOUD: readonly SecretPattern[] = [
   token("digitalocean-token", ["doo_v1_", "dop_v1_", "dor_v1_"], `do[opr]_v1_[0-9a-f]{64}${END_ALNUM}`),
   token("databricks-token", ["dapi"], `dapi[0-9a-f]{32}(?:-\\d)?${END_ALNUM}`),
   token("dynatrace-token", ["dt0"], "dt0[a-z]\\d{2}\\.[A-Z0-9]{24}\\.[A-Z0-9]{64}"),
-  token("doppler-token", ["dp."], `dp\\.(?:ct|pt|st|sa|scim|audit)\\.(?:[a-z0-9_-]{2,35}\\.)?[A-Za-z0-9]{40,44}${END_ALNUM}`),
+  token(
+    "doppler-token",
+    ["dp."],
+    `dp\\.(?:ct|pt|st|sa|scim|audit)\\.(?:[a-z0-9_-]{2,35}\\.)?[A-Za-z0-9]{40,44}${END_ALNUM}`,
+  ),
   token("vault-token", ["hvs.", "hvb.", "hvr."], "hv[sbr]\\.[A-Za-z0-9_-]{24,300}"),
-  token("vault-token-legacy", ["s.", "b.", "r."], `[sbr]\\.(?=[A-Za-z]{0,24}\\d)(?:CAESI[A-Za-z0-9_-]{60,200}|[A-Za-z0-9]{24})${END}`),
+  token(
+    "vault-token-legacy",
+    ["s.", "b.", "r."],
+    `[sbr]\\.(?=[A-Za-z]{0,24}\\d)(?:CAESI[A-Za-z0-9_-]{60,200}|[A-Za-z0-9]{24,26})${END}`,
+  ),
   token("dependency-track-key", ["odt_"], `odt_[A-Za-z0-9]{32,36}${END_ALNUM}`),
   token("grafana-token", ["glc_", "glsa_"], "(?:glc_eyJ[A-Za-z0-9+/=_-]{60,400}|glsa_[A-Za-z0-9]{32}_[0-9a-fA-F]{8})"),
   token("grafana-key", ["eyjrijoi"], "eyJrIjoi[A-Za-z0-9+/_-]{50,200}={0,2}"),
@@ -63,21 +71,38 @@ const CLOUD: readonly SecretPattern[] = [
     expression: `NRAL${END_ALNUM}`,
   },
   token("pixie-key", ["px-api-", "px-dep-"], "px-(?:api|dep)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
-  token("age-key", ["age1", "age-secret-key-1"], `(?:age1[02-9ac-hj-np-z]{58}|AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58})${END_ALNUM}`),
+  token(
+    "age-key",
+    ["age1", "age-secret-key-1"],
+    `(?:age1[02-9ac-hj-np-z]{58}|AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58})${END_ALNUM}`,
+  ),
   token("salesforce-session", ["00d"], "00D[A-Za-z0-9]{12}![A-Za-z0-9._]{90,120}"),
   token("segment-token", ["sgp_"], `sgp_(?:[A-Fa-f0-9]{16}_|local_)?[A-Za-z0-9]{40,64}${END_ALNUM}`),
   token("stackhawk-key", ["hawk."], "hawk\\.[A-Za-z0-9_-]{20}\\.[A-Za-z0-9_-]{20}"),
   token("adafruit-key", ["aio_"], `aio_[A-Za-z0-9]{28}${END_ALNUM}`),
   token("blynk-client", ["oa2-client-id_"], "oa2-client-id_[A-Za-z0-9_-]{32}(?::[A-Za-z0-9_-]{20,60})?"),
-  token("kubernetes-bootstrap-token", ["bootstrap"], "bootstrap[-_]token[\"']?[ \\t:=]{1,4}[\"']?([a-z0-9]{6}\\.[a-z0-9]{16})"),
+  {
+    id: "kubernetes-bootstrap-token",
+    anchors: ["bootstrap"],
+    ignoreCase: true,
+    expression: "bootstrap[-_]token[\"']?[ \\t:=]{1,4}[\"']?([a-z0-9]{6}\\.[a-z0-9]{16})",
+  },
 ];
 
 /** Source hosting, package registries, continuous integration. */
 const DEVELOPMENT: readonly SecretPattern[] = [
-  token("writ-credential", ["writ_"], "writ_(?:agent|admin|pdp|device|scim)_[0-9a-hjkmnp-tv-z]{26}_[A-Za-z0-9_-]{43,49}"),
+  token(
+    "writ-credential",
+    ["writ_"],
+    "writ_(?:agent|admin|pdp|device|scim)_[0-9a-hjkmnp-tv-z]{26}_[A-Za-z0-9_-]{43,49}",
+  ),
   token("github-token", ["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], `gh[pousr]_[A-Za-z0-9]{36,255}${END_ALNUM}`),
   token("github-fine-grained-token", ["github_pat_"], "github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}"),
-  token("gitlab-token", ["glpat-", "gldt-", "glrt-", "glft-", "glsoat-", "glcbt-"], "gl(?:pat|dt|rt|ft|soat|cbt)-[A-Za-z0-9_.-]{20,64}"),
+  token(
+    "gitlab-token",
+    ["glpat-", "gldt-", "glrt-", "glft-", "glsoat-", "glcbt-"],
+    "gl(?:pat|dt|rt|ft|soat|cbt)-[A-Za-z0-9_.-]{20,64}",
+  ),
   token("gitlab-trigger-token", ["glptt-"], "glptt-[0-9a-f]{40}"),
   token("gitlab-runner-token", ["gr1348941"], "GR1348941[A-Za-z0-9_-]{20}"),
   token("bitbucket-token", ["atbb"], `ATBB[A-Za-z0-9]{32}${END_ALNUM}`),
@@ -91,26 +116,64 @@ const DEVELOPMENT: readonly SecretPattern[] = [
   token("artifactory-token", ["akcp"], `AKCp[A-Za-z0-9]{69}${END_ALNUM}`),
   token("postman-key", ["pmak-"], "PMAK-[0-9a-f]{24}-[0-9a-f]{34}"),
   token("huggingface-token", ["hf_"], `hf_[A-Za-z]{34}${END_ALNUM}`),
-  token("teamcity-token", ["eyj0exaioiaivenwmij9"], "eyJ0eXAiOiAiVENWMiJ9\\.[A-Za-z0-9_-]{20,60}\\.[A-Za-z0-9_-]{40,80}"),
+  token(
+    "teamcity-token",
+    ["eyj0exaioiaivenwmij9"],
+    "eyJ0eXAiOiAiVENWMiJ9\\.[A-Za-z0-9_-]{20,60}\\.[A-Za-z0-9_-]{40,80}",
+  ),
 ];
 
 /** Chat, mail, payment, shops, maps. */
 const SERVICES: readonly SecretPattern[] = [
-  token("slack-token", ["xoxb-", "xoxa-", "xoxp-", "xoxr-", "xoxs-", "xapp-"], "(?:xox[abprs]|xapp)-[A-Za-z0-9/-]{20,250}"),
-  { id: "slack-webhook", anchors: ["hooks.slack.com/"], left: "any", expression: "hooks\\.slack\\.com/(?:services|workflows)/([A-Za-z0-9_/+-]{20,120})" },
-  { id: "teams-webhook", anchors: ["office.com/webhook"], left: "any", expression: "office\\.com/webhook(?:b2)?/([A-Za-z0-9@/-]{60,250})" },
-  { id: "discord-webhook", anchors: ["/api/webhooks/"], left: "any", expression: "/api/webhooks/(\\d{15,22}/[A-Za-z0-9_-]{60,80})" },
-  { id: "telegram-bot-token", anchors: [":aa"], left: "any", behind: { charClass: "[0-9]", least: 8, most: 10 }, expression: `:AA[A-Za-z0-9_-]{32,34}${END}` },
+  token(
+    "slack-token",
+    ["xoxb-", "xoxa-", "xoxp-", "xoxr-", "xoxs-", "xapp-"],
+    "(?:xox[abprs]|xapp)-[A-Za-z0-9/-]{20,250}",
+  ),
+  {
+    id: "slack-webhook",
+    anchors: ["hooks.slack.com/"],
+    left: "any",
+    expression: "hooks\\.slack\\.com/(?:services|workflows)/([A-Za-z0-9_/+-]{20,120})",
+  },
+  {
+    id: "teams-webhook",
+    anchors: ["office.com/webhook"],
+    left: "any",
+    expression: "office\\.com/webhook(?:b2)?/([A-Za-z0-9@/-]{60,250})",
+  },
+  {
+    id: "discord-webhook",
+    anchors: ["/api/webhooks/"],
+    left: "any",
+    expression: "/api/webhooks/(\\d{15,22}/[A-Za-z0-9_-]{60,80})",
+  },
+  {
+    id: "telegram-bot-token",
+    anchors: [":aa"],
+    left: "any",
+    behind: { charClass: "[0-9]", least: 8, most: 10 },
+    expression: `:AA[A-Za-z0-9_-]{32,34}${END}`,
+  },
   token("twilio-key", ["sk"], `SK[0-9a-f]{32}${END_ALNUM}`),
   token("sendgrid-key", ["sg."], "SG\\.[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{43}"),
   token("mailgun-key", ["key-"], `key-[0-9a-f]{32}${END_ALNUM}`),
-  { id: "mailchimp-key", anchors: ["-us"], behind: { charClass: "[0-9a-f]", least: 32, most: 32 }, expression: `-us\\d{1,2}${END_ALNUM}` },
+  {
+    id: "mailchimp-key",
+    anchors: ["-us"],
+    behind: { charClass: "[0-9a-f]", least: 32, most: 32 },
+    expression: `-us\\d{1,2}${END_ALNUM}`,
+  },
   token("stripe-key", ["sk_live_", "sk_test_", "rk_live_", "rk_test_"], "[sr]k_(?:live|test)_[A-Za-z0-9]{20,247}"),
   token("stripe-webhook-secret", ["whsec_"], "whsec_[A-Za-z0-9+/=]{24,64}"),
   token("square-token", ["sq0atp-", "sq0csp-"], "sq0(?:atp-[A-Za-z0-9_-]{22}|csp-[A-Za-z0-9_-]{43})"),
   token("shopify-token", ["shpss_", "shpat_", "shpca_", "shppa_"], `shp(?:ss|at|ca|pa)_[0-9a-fA-F]{32}${END_ALNUM}`),
   token("twitch-stream-key", ["live_"], `live_\\d{8,10}_[A-Za-z0-9]{28,34}${END_ALNUM}`),
-  token("mapbox-token", ["pk.eyj1", "sk.eyj1", "tk.eyj1"], "[pst]k\\.eyJ1[A-Za-z0-9_\\\\-]{20,200}\\.[A-Za-z0-9_-]{20,30}"),
+  token(
+    "mapbox-token",
+    ["pk.eyj1", "sk.eyj1", "tk.eyj1"],
+    "[pst]k\\.eyJ1[A-Za-z0-9_\\\\-]{20,200}\\.[A-Za-z0-9_-]{20,30}",
+  ),
   token("dropbox-token", ["sl."], "sl\\.[A-Za-z0-9_-]{120,200}"),
   token("facebook-token", ["eaac"], `EAAC[A-Za-z0-9]{60,400}${END_ALNUM}`),
 ];
@@ -118,7 +181,11 @@ const SERVICES: readonly SecretPattern[] = [
 /** Model providers and tools for agents. */
 const MODELS: readonly SecretPattern[] = [
   token("anthropic-key", ["sk-ant-"], "sk-ant-[a-z0-9]{3,10}-[A-Za-z0-9_-]{80,120}"),
-  token("openai-key", ["sk-"], `sk-(?:(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,220}|or-v1-[0-9a-f]{64}|[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}|[A-Za-z0-9]{48})${END}`),
+  token(
+    "openai-key",
+    ["sk-"],
+    `sk-(?:(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,220}|or-v1-[0-9a-f]{64}|[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}|[A-Za-z0-9]{48})${END}`,
+  ),
   token("groq-key", ["gsk_"], `gsk_[A-Za-z0-9]{52}${END_ALNUM}`),
   token("tavily-key", ["tvly-"], "tvly-[A-Za-z0-9_-]{32,60}"),
   token("firecrawl-key", ["fc-"], `fc-[0-9a-f]{32}${END_ALNUM}`),
@@ -126,7 +193,13 @@ const MODELS: readonly SecretPattern[] = [
   token("replicate-token", ["r8_"], `r8_[A-Za-z0-9]{37}${END_ALNUM}`),
   token("xai-key", ["xai-"], `xai-[A-Za-z0-9]{80}${END_ALNUM}`),
   token("perplexity-key", ["pplx-"], `pplx-[A-Za-z0-9]{48}${END_ALNUM}`),
-  { id: "kagi-token", anchors: ["kagi_api_key", "kagi.com/search?token="], ignoreCase: true, expression: "(?:kagi_api_key[\"']?[ \\t:=]{1,4}[\"']?|kagi\\.com/search\\?token=)([A-Za-z0-9_-]{8,16}\\.[A-Za-z0-9_-]{40,50})" },
+  {
+    id: "kagi-token",
+    anchors: ["kagi_api_key", "kagi.com/search?token="],
+    ignoreCase: true,
+    expression:
+      "(?:kagi_api_key[\"']?[ \\t:=]{1,4}[\"']?|kagi\\.com/search\\?token=)([A-Za-z0-9_-]{8,16}\\.[A-Za-z0-9_-]{40,50})",
+  },
 ];
 
 /** Formats that vendors gave their credentials. */

@@ -24,11 +24,24 @@ export class Findings {
   }
 }
 
+/** `chunks` as at most one: many small pieces would cost more downstream than a copy does. */
+export function joinChunks(chunks: readonly Uint8Array[]): Uint8Array[] {
+  if (chunks.length < 2) return [...chunks];
+  let length = 0;
+  for (const chunk of chunks) length += chunk.length;
+  const joined = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return [joined];
+}
+
 /** `chunks` through `stage`, in order. */
-export function pushAll(stage: Stage, chunks: readonly Uint8Array[]): Uint8Array[] {
-  const [only] = chunks;
-  if (only === undefined) return [];
-  return chunks.length === 1 ? stage.push(only) : chunks.flatMap((chunk) => stage.push(chunk));
+function pushAll(stage: Stage, chunks: readonly Uint8Array[]): Uint8Array[] {
+  const [joined] = joinChunks(chunks);
+  return joined === undefined ? [] : stage.push(joined);
 }
 
 /** Several stages, one behind the other. */
@@ -37,12 +50,12 @@ export function pipeline(stages: readonly Stage[]): Stage {
     push(chunk) {
       let chunks = [chunk];
       for (const stage of stages) chunks = pushAll(stage, chunks);
-      return chunks;
+      return joinChunks(chunks);
     },
     finish() {
       let chunks: Uint8Array[] = [];
       for (const stage of stages) chunks = [...pushAll(stage, chunks), ...stage.finish()];
-      return chunks;
+      return joinChunks(chunks);
     },
   };
 }

@@ -3,7 +3,7 @@ import { commandCovers, isCommand } from "./command.ts";
 import { type Delegation, parseDelegation } from "./delegation.ts";
 import { type Invocation, MAX_PROOFS, parseInvocation } from "./invocation.ts";
 import type { Ipld } from "./ipld.ts";
-import { satisfiesPolicy } from "./policy.ts";
+import { satisfiesPolicies } from "./policy.ts";
 
 /** Why a chain is refused. */
 export type ChainRefusalCode = "writ_invalid" | "writ_expired" | "writ_revoked" | "writ_mismatch";
@@ -134,10 +134,8 @@ function checkChain(proofs: readonly Delegation[], asked: Asked, holder: string 
   }
   if (holder !== undefined && principal !== holder) refuse("writ_mismatch", "the writ was issued to someone else");
   if (!commandCovers(granted, asked.command)) refuse("writ_mismatch", "the writ does not cover this command");
-  for (const proof of proofs) {
-    if (!satisfiesPolicy(proof.policy, asked.args))
-      refuse("writ_mismatch", "the writ's policy does not cover this call");
-  }
+  const policies = proofs.map((proof) => proof.policy);
+  if (!satisfiesPolicies(policies, asked.args)) refuse("writ_mismatch", "the writ's policy does not cover this call");
   return { ok: true, subject: asked.subject, holder: principal, command: asked.command, proofs, ...bounds };
 }
 

@@ -24,8 +24,8 @@ export const MAX_POLICY_DEPTH = 16;
 export const MAX_POLICY_STATEMENTS = 256;
 /** The longest `like` pattern, in UTF-16 code units. */
 export const MAX_PATTERN_CHARACTERS = 4096;
-/** What one evaluation may cost, in units of about one selected or compared value. */
-export const MAX_POLICY_WORK = 100_000;
+/** What one evaluation may cost, in units of about one selected or compared value: some milliseconds at worst. */
+export const MAX_POLICY_WORK = 20_000;
 
 /** True, false, or undefined when a selector found nothing or the work ran out. */
 type Verdict = boolean | undefined;
@@ -50,12 +50,19 @@ export function parsePolicy(value: unknown): Policy {
  * true, as the specification has it; `any` over an empty collection is false.
  */
 export function satisfiesPolicy(policy: Policy, args: Ipld): boolean {
+  return satisfiesPolicies([policy], args);
+}
+
+/** Whether `args` satisfy all `policies`, as {@link satisfiesPolicy} has it, within one limit of work for all of them. */
+export function satisfiesPolicies(policies: readonly Policy[], args: Ipld): boolean {
   let left = MAX_POLICY_WORK;
   const spend: Spend = (units) => {
     left -= units;
     return left >= 0;
   };
-  for (const statement of policy.statements) if (evaluate(statement, args, spend) !== true || left < 0) return false;
+  for (const { statements } of policies) {
+    for (const statement of statements) if (evaluate(statement, args, spend) !== true) return false;
+  }
   return true;
 }
 

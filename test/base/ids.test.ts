@@ -21,12 +21,7 @@ describe("newId", () => {
   test("time and randomness are laid out as in a ULID", () => {
     expect(newId("event", at(0))).toBe(`evt_${"0".repeat(26)}` as never);
     expect(newId("event", at(2 ** 48 - 1, 0xff))).toBe(`evt_7${"z".repeat(25)}` as never);
-    expect(newId("event", at(1_469_918_176_385))).toBe(
-      `evt_01arymftc1${"0".repeat(16)}`.replace(
-        "evt_01arymftc1",
-        newId("event", at(1_469_918_176_385)).slice(0, 14),
-      ) as never,
-    );
+    expect(newId("event", at(1_469_918_176_385))).toBe(`evt_01aryz6s41${"0".repeat(16)}` as never);
   });
 
   test("later ids sort later, whatever the random part", () => {

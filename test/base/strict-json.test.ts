@@ -107,7 +107,7 @@ describe("nesting", () => {
     ["arrays", "[", "]"],
     ["objects", '{"a":', "}"],
   ])("64 levels of %s are taken, 65 and 10,000 are not", (_name, open, close) => {
-    const nest = (depth: number) => open.repeat(depth) + "1" + close.repeat(depth);
+    const nest = (depth: number) => `${open.repeat(depth)}1${close.repeat(depth)}`;
     expect(codeOf(nest(64))).toBeUndefined();
     expect(codeOf(nest(65))).toBe("json_too_deep");
     expect(codeOf(nest(10_000))).toBe("json_too_deep");

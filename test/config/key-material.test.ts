@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   chmodSync,
+  chownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -212,6 +213,13 @@ describe("files that others could reach", () => {
     createMissingKeyFiles(location);
     chmodSync(folder(), mode);
     expect(refusal(() => loadKeyMaterial(location)).code).toBe("key_material_unsafe");
+  });
+
+  // Only root can give a file away.
+  test.skipIf(process.geteuid?.() !== 0)("a file of another user is refused", () => {
+    createMissingKeyFiles(location);
+    chownSync(keyPath(), 12_345, 0);
+    expect(refusal(() => loadKeyMaterial(location)).message).toContain("belongs to another user");
   });
 
   test("0400 is accepted", () => {

@@ -8,11 +8,27 @@ const command = fc.array(segment, { maxLength: 5 }).map((segments) => `/${segmen
 
 describe("commands", () => {
   test("well-formed ones", () => {
-    for (const text of ["/", "/a", "/github/issues/create", "/mcp/my-server/tool_1", "/größe"]) expect(isCommand(text)).toBe(true);
+    for (const text of ["/", "/a", "/github/issues/create", "/mcp/my-server/tool_1", "/größe"])
+      expect(isCommand(text)).toBe(true);
   });
 
   test("malformed ones", () => {
-    const malformed = ["", "a", "a/b", "/a/", "//", "//a", "/a//b", "/A", "/a/B", "/a b", "/a\n", "/a\u0000", "/\ud800", `/${"a".repeat(600)}`];
+    const malformed = [
+      "",
+      "a",
+      "a/b",
+      "/a/",
+      "//",
+      "//a",
+      "/a//b",
+      "/A",
+      "/a/B",
+      "/a b",
+      "/a\n",
+      "/a\u0000",
+      "/\ud800",
+      `/${"a".repeat(600)}`,
+    ];
     for (const text of malformed) {
       expect(isCommand(text)).toBe(false);
       expect(codeOf(() => parseCommand(text))).toBe("writ_invalid");

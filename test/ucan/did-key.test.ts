@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { base58btc } from "multiformats/bases/base58";
 import fc from "fast-check";
+import { base58btc } from "multiformats/bases/base58";
 import { createSigner } from "#src/crypto/ed25519.ts";
 import { formatDidKey, isDid, parseDidKey, tryParseDidKey } from "#src/ucan/did-key.ts";
 import { codeOf, tenant } from "./support.ts";
@@ -57,7 +57,17 @@ describe("did:key", () => {
 
   test("knows the form of any DID", () => {
     for (const did of [tenant.did, "did:web:example.com", "did:web:a%3A8080:b"]) expect(isDid(did)).toBe(true);
-    for (const text of ["did:", "did:web:", "did:Web:x", "did:web:x#k", "did:web:x/p", "x", null, 1, `did:web:${"a".repeat(600)}`]) {
+    for (const text of [
+      "did:",
+      "did:web:",
+      "did:Web:x",
+      "did:web:x#k",
+      "did:web:x/p",
+      "x",
+      null,
+      1,
+      `did:web:${"a".repeat(600)}`,
+    ]) {
       expect(isDid(text)).toBe(false);
     }
   });

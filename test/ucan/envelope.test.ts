@@ -5,9 +5,17 @@ import { CID } from "multiformats/cid";
 import { sha256 as multihash } from "multiformats/hashes/sha2";
 import { concatBytes } from "#src/base/bytes.ts";
 import { delegationPayload, parseDelegation } from "#src/ucan/delegation.ts";
-import { decodeEnvelope, decodeTokenText, encodeTokenText, MAX_TOKEN_BYTES, parseTokenCid, sealEnvelope, tokenCid } from "#src/ucan/envelope.ts";
+import {
+  decodeEnvelope,
+  decodeTokenText,
+  encodeTokenText,
+  MAX_TOKEN_BYTES,
+  parseTokenCid,
+  sealEnvelope,
+  tokenCid,
+} from "#src/ucan/envelope.ts";
 import { parseInvocation } from "#src/ucan/invocation.ts";
-import type { IpldMap } from "#src/ucan/ipld.ts";
+import { type Ipld, type IpldMap, MAX_DEPTH } from "#src/ucan/ipld.ts";
 import { agent, codeOf, delegate, NOW, tenant } from "./support.ts";
 
 const VARSIG = Uint8Array.of(0x34, 0x01, 0xed, 0x01, 0xed, 0x01, 0x13, 0x71);
@@ -34,7 +42,7 @@ describe("envelope", () => {
 
   test("emits the tag 1.0.0 unless asked otherwise", () => {
     expect(decodeEnvelope(token.bytes).version).toBe("1.0.0");
-    expect(Buffer.from(token.bytes).includes("ucan/dlg@1.0.0\xa8".slice(0, 14))).toBe(true);
+    expect(Buffer.from(token.bytes).includes("ucan/dlg@1.0.0")).toBe(true);
     expect(Buffer.from(token.bytes).includes("rc.1")).toBe(false);
   });
 
@@ -46,7 +54,15 @@ describe("envelope", () => {
 
   test("refuses text that is not the cid of a token", async () => {
     const raw = CID.createV1(0x55, await multihash.digest(token.bytes)).toString();
-    for (const text of ["", "b", "bafy", raw, token.cid.toUpperCase(), `${token.cid}a`, "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG"]) {
+    for (const text of [
+      "",
+      "b",
+      "bafy",
+      raw,
+      token.cid.toUpperCase(),
+      `${token.cid}a`,
+      "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG",
+    ]) {
       expect(codeOf(() => parseTokenCid(text))).toBe("writ_invalid");
     }
   });
@@ -119,7 +135,16 @@ describe("envelope", () => {
     ]) {
       expect(codeOf(() => parseDelegation(wrap(encode(half))))).toBe("writ_invalid");
     }
-    for (const value of [null, 1, [], [signature], [valid, signature], [signature, valid, 1], [signature, [valid]], { 0: signature }]) {
+    for (const value of [
+      null,
+      1,
+      [],
+      [signature],
+      [valid, signature],
+      [signature, valid, 1],
+      [signature, [valid]],
+      { 0: signature },
+    ]) {
       expect(codeOf(() => parseDelegation(encode(value)))).toBe("writ_invalid");
     }
   });
@@ -152,10 +177,29 @@ describe("envelope", () => {
     const tag = Uint8Array.of(0xc1, 0x00);
     const large = Uint8Array.of(0x1b, 0x00, 0x20, 0, 0, 0, 0, 0, 0);
     const negative = Uint8Array.of(0x3b, 0x00, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
-    for (const bytes of [deep, deepMaps, hugeArray, hugeBytes, tag, large, negative, Uint8Array.of(0xf7), Uint8Array.of(0xf9, 0x7e, 0)]) {
+    for (const bytes of [
+      deep,
+      deepMaps,
+      hugeArray,
+      hugeBytes,
+      tag,
+      large,
+      negative,
+      Uint8Array.of(0xf7),
+      Uint8Array.of(0xf9, 0x7e, 0),
+    ]) {
       expect(codeOf(() => decodeEnvelope(bytes))).toBe("writ_invalid");
       expect(codeOf(() => decodeEnvelope(wrap(bytes)))).toBe("writ_invalid");
     }
+  });
+
+  test("nesting has a limit, also under a genuine signature", () => {
+    const nested = (depth: number): Ipld => (depth === 0 ? 1 : [nested(depth - 1)]);
+    // The envelope, its second half, the payload and `meta` are four levels.
+    const meta = (depth: number) =>
+      sealEnvelope("dlg", { ...payload, meta: { a: nested(depth) } }, tenant.signer).bytes;
+    expect(codeOf(() => parseDelegation(meta(MAX_DEPTH - 4)))).toBe("no error");
+    expect(codeOf(() => parseDelegation(meta(MAX_DEPTH - 3)))).toBe("writ_invalid");
   });
 
   test("keys like __proto__ are keys", () => {
@@ -163,7 +207,9 @@ describe("envelope", () => {
     const read = parseDelegation(sealEnvelope("dlg", { ...payload, meta }, tenant.signer).bytes);
     expect(Object.keys(read.meta ?? {}).sort()).toEqual(["__proto__", "toString"]);
     expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
-    const hostile = JSON.parse(JSON.stringify({ ...payload, nonce: 1 }).replace('"nonce":1', '"__proto__":{"nonce":1}')) as IpldMap;
+    const hostile = JSON.parse(
+      JSON.stringify({ ...payload, nonce: 1 }).replace('"nonce":1', '"__proto__":{"nonce":1}'),
+    ) as IpldMap;
     expect(codeOf(() => parseDelegation(sealEnvelope("dlg", hostile, tenant.signer).bytes))).toBe("writ_invalid");
   });
 

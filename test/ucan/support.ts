@@ -1,5 +1,5 @@
 import { createSigner, type Signer } from "#src/crypto/ed25519.ts";
-import { type DelegationDraft, type Delegation, signDelegation } from "#src/ucan/delegation.ts";
+import { type Delegation, type DelegationDraft, signDelegation } from "#src/ucan/delegation.ts";
 import { didOfSigner } from "#src/ucan/did-key.ts";
 import { type Invocation, type InvocationDraft, signInvocation } from "#src/ucan/invocation.ts";
 
@@ -39,7 +39,11 @@ export function delegate(from: Principal, to: Principal, changes: Partial<Delega
 }
 
 /** An invocation by `by` on the tenant, with `changes`. */
-export function invoke(by: Principal, proofs: readonly Delegation[], changes: Partial<InvocationDraft> = {}): Invocation {
+export function invoke(
+  by: Principal,
+  proofs: readonly Delegation[],
+  changes: Partial<InvocationDraft> = {},
+): Invocation {
   return signInvocation(
     {
       subject: tenant.did,

@@ -16,7 +16,10 @@ interface Fixture {
   readonly name: string;
   readonly token: string;
   readonly cid: string;
-  readonly envelope: { readonly payload: Record<string, Ipld> & { readonly nonce: string }; readonly signature: string };
+  readonly envelope: {
+    readonly payload: Record<string, Ipld> & { readonly nonce: string };
+    readonly signature: string;
+  };
 }
 
 describeShared("the specification's delegations", () => {
@@ -78,7 +81,16 @@ describe("delegation", () => {
     codeOf(() => parseDelegation(signed("dlg", delegation, changes)));
 
   test("accepts every form that the specification has", () => {
-    for (const changes of [{}, { sub: null }, { exp: null }, { nbf: 0 }, { nbf: -5 }, { meta: { a: [1, null] } }, { cmd: "/" }, { aud: "did:web:example.com" }]) {
+    for (const changes of [
+      {},
+      { sub: null },
+      { exp: null },
+      { nbf: 0 },
+      { nbf: -5 },
+      { meta: { a: [1, null] } },
+      { cmd: "/" },
+      { aud: "did:web:example.com" },
+    ]) {
       expect(accepts(changes)).toBe("no error");
     }
   });
@@ -133,7 +145,16 @@ describe("invocation", () => {
     codeOf(() => parseInvocation(signed("inv", invocation, changes)));
 
   test("accepts every form that the specification has", () => {
-    for (const changes of [{}, { aud: agent.did }, { iat: NOW }, { cause: link }, { meta: {} }, { prf: [link] }, { exp: NOW }, { nbf: NOW }]) {
+    for (const changes of [
+      {},
+      { aud: agent.did },
+      { iat: NOW },
+      { cause: link },
+      { meta: {} },
+      { prf: [link] },
+      { exp: NOW },
+      { nbf: NOW },
+    ]) {
       expect(accepts(changes)).toBe("no error");
     }
   });
@@ -160,8 +181,15 @@ describe("invocation", () => {
 
   test("reads back what it was made of", () => {
     const proof = delegate(tenant, agent);
-    const read = parseInvocation(invoke(agent, [proof], { args: { a: [1, { b: null }] }, issuedAt: NOW, cause: link }).bytes);
-    expect(read).toMatchObject({ issuer: agent.did, subject: tenant.did, proofs: [proof.cid], args: { a: [1, { b: null }] } });
+    const read = parseInvocation(
+      invoke(agent, [proof], { args: { a: [1, { b: null }] }, issuedAt: NOW, cause: link }).bytes,
+    );
+    expect(read).toMatchObject({
+      issuer: agent.did,
+      subject: tenant.did,
+      proofs: [proof.cid],
+      args: { a: [1, { b: null }] },
+    });
     expect([read.issuedAt, read.expiresAt, read.cause?.toString()]).toEqual([NOW, NOW + 30, link.toString()]);
   });
 });

@@ -1,0 +1,82 @@
+import type { JsonObject } from "#src/base/canonical-json.ts";
+import type { ApprovalId, DecisionId, RunId } from "#src/base/ids.ts";
+import type { Tier } from "#src/connector/table.ts";
+import type { AgentPrincipal } from "#src/identity/authenticate.ts";
+import type { Reason } from "./reasons.ts";
+import type { Target } from "./target.ts";
+
+/** The bytes that a call carries. They are read only where they matter: for a digest, never to decide. */
+export interface CallBody {
+  /**
+   * SHA-256 of the whole body, lower-case hex. Reads it into memory first where it still streams; throws
+   * `body_too_large_to_approve` beyond the bound. The same bytes are what is sent afterwards.
+   */
+  hash(): Promise<string>;
+  /** The bytes that {@link hash} read. */
+  bytes(): Promise<Uint8Array>;
+}
+
+/** A call as the agent states or makes it. */
+export interface AskedCall {
+  /** Id or name. */
+  readonly connection: string;
+  readonly method: string;
+  /** Raw, from the first `/`. */
+  readonly path: string;
+  /** Raw, without `?`; empty for none. */
+  readonly query: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: CallBody;
+}
+
+/** A command on a resource, as the agent states it. */
+export interface StatedTarget {
+  readonly command: string;
+  readonly resource: { readonly type: string; readonly id: string; readonly attributes?: JsonObject };
+}
+
+/** One request for a decision, by whichever edge it came in. */
+export interface Ask {
+  readonly principal: AgentPrincipal;
+  /** At least one of `stated` and `call` is there. With both, what is stated must be what the call does. */
+  readonly stated?: StatedTarget;
+  readonly call?: AskedCall;
+  /** What the agent says of the circumstances; policies see it under `context.claimed`. */
+  readonly claimed: JsonObject;
+  readonly run?: RunId;
+  /** Whether an allow mints a writ, and how long it is to be good; left out: the call follows at once. */
+  readonly mint?: { readonly ttlSeconds: number };
+}
+
+/** Where the decision stands in the chain. */
+export interface EventPlace {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+interface Decided {
+  readonly decisionId: DecisionId;
+  readonly tier: Tier;
+  readonly reasons: readonly Reason[];
+  readonly target: Target;
+  readonly event: EventPlace;
+}
+
+/** The token that an allow gives. */
+export interface MintedWrit {
+  /** Base64url of the UCAN delegation. */
+  readonly token: string;
+  readonly cid: string;
+  /** Milliseconds. */
+  readonly expiresAt: number;
+  readonly singleUse: boolean;
+}
+
+/** What `decide` answers: durable before anyone sees it. */
+export type Outcome =
+  | (Decided & { readonly decision: "allow"; readonly writ?: MintedWrit; readonly approval?: ApprovalId })
+  | (Decided & { readonly decision: "deny" })
+  | (Decided & {
+      readonly decision: "step_up";
+      readonly approval: { readonly id: ApprovalId; readonly expiresAt: number };
+    });

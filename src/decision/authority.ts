@@ -1,0 +1,124 @@
+import { WritError } from "#src/base/errors.ts";
+import type { TenantId } from "#src/base/ids.ts";
+import { parseRouteTable } from "#src/connector/parse-table.ts";
+import { SHIPPED_TABLES } from "#src/connector/registry.ts";
+import type { RouteTable } from "#src/connector/table.ts";
+import type { CompiledPolicy } from "#src/policy/policy-set.ts";
+import { PolicyIndex } from "#src/policy/slice.ts";
+import { readConnectorTable } from "#src/store/connections.ts";
+import { readTenant } from "#src/store/instance.ts";
+import { readPolicyVersion } from "#src/store/policies.ts";
+import type { Reader } from "#src/store/reader.ts";
+import type { Connection, Connections } from "#src/vault/connections.ts";
+
+/** A tenant's active policies. */
+export interface ActivePolicies {
+  /** 0 where there are none. */
+  readonly version: number;
+  readonly index: PolicyIndex;
+}
+
+/** What decisions rest on, from memory; each answer is right for the authority epoch that it is asked under. */
+export interface Authority {
+  epochOf(tenant: TenantId): number;
+  policies(tenant: TenantId): Promise<ActivePolicies>;
+  /** By id or name; `not_found`. */
+  connection(tenant: TenantId, idOrName: string): Promise<Connection>;
+  /** The tenant's own table of that name, or the shipped one; `invalid_argument` for a connector that is neither. */
+  routeTable(tenant: TenantId, connector: string): Promise<RouteTable>;
+}
+
+/** What {@link createAuthority} needs. */
+export interface AuthorityDependencies {
+  readonly reader: Reader;
+  readonly connections: Pick<Connections, "show">;
+  readonly epochOf: (tenant: TenantId) => number;
+}
+
+interface TenantCache {
+  readonly epoch: number;
+  readonly policies: { value: Promise<ActivePolicies> | undefined };
+  readonly connections: Map<string, Promise<Connection>>;
+  readonly tables: Map<string, Promise<RouteTable>>;
+}
+
+/** Names that an agent may make up are not remembered without end. */
+const MAX_REMEMBERED = 2000;
+
+/** Makes the authority. */
+export function createAuthority({ reader, connections, epochOf }: AuthorityDependencies): Authority {
+  const caches = new Map<TenantId, TenantCache>();
+  const indexes = new Map<string, Promise<PolicyIndex>>();
+
+  const cacheOf = (tenant: TenantId): TenantCache => {
+    const epoch = epochOf(tenant);
+    const known = caches.get(tenant);
+    if (known?.epoch === epoch) return known;
+    const fresh = { epoch, policies: { value: undefined }, connections: new Map(), tables: new Map() };
+    caches.set(tenant, fresh);
+    return fresh;
+  };
+
+  /** A version never changes, so its index outlives the epoch; two are kept, for a change and its way back. */
+  const indexOf = (tenant: TenantId, version: number): Promise<PolicyIndex> => {
+    const id = `${tenant} ${version}`;
+    let index = indexes.get(id);
+    if (index === undefined) {
+      index = loadIndex(reader, tenant, version);
+      const older = [...indexes.keys()].filter((key) => key.startsWith(`${tenant} `));
+      for (const key of older.slice(0, Math.max(0, older.length - 1))) indexes.delete(key);
+      indexes.set(id, index);
+      index.catch(() => indexes.delete(id));
+    }
+    return index;
+  };
+
+  const loadPolicies = async (tenant: TenantId): Promise<ActivePolicies> => {
+    const row = await readTenant(reader, tenant);
+    if (row === undefined) throw new WritError("not_found");
+    return { version: row.policyVersion, index: await indexOf(tenant, row.policyVersion) };
+  };
+
+  return {
+    epochOf,
+    policies: (tenant) => {
+      const { policies } = cacheOf(tenant);
+      policies.value ??= loadPolicies(tenant).catch((error: unknown) => {
+        policies.value = undefined;
+        throw error;
+      });
+      return policies.value;
+    },
+    connection: (tenant, idOrName) =>
+      remember(cacheOf(tenant).connections, idOrName, () => connections.show(tenant, idOrName)),
+    routeTable: (tenant, connector) =>
+      remember(cacheOf(tenant).tables, connector, () => loadTable(reader, tenant, connector)),
+  };
+}
+
+async function loadIndex(reader: Reader, tenant: TenantId, version: number): Promise<PolicyIndex> {
+  if (version === 0) return PolicyIndex.build([]);
+  const row = await readPolicyVersion(reader, tenant, version);
+  if (row === undefined) throw new WritError("store_failed", "the active policy version is missing");
+  return PolicyIndex.buildInSteps(JSON.parse(row.compiled) as CompiledPolicy[]);
+}
+
+async function loadTable(reader: Reader, tenant: TenantId, connector: string): Promise<RouteTable> {
+  const own = await readConnectorTable(reader, tenant, connector);
+  if (own !== undefined) return parseRouteTable(JSON.parse(own.source));
+  const shipped = SHIPPED_TABLES.get(connector);
+  if (shipped === undefined)
+    throw new WritError("invalid_argument", `there is no connector \`${connector.slice(0, 64)}\``);
+  return shipped;
+}
+
+function remember<Value>(table: Map<string, Promise<Value>>, key: string, load: () => Promise<Value>): Promise<Value> {
+  const known = table.get(key);
+  if (known !== undefined) return known;
+  const loading = load();
+  if (table.size >= MAX_REMEMBERED) table.clear();
+  table.set(key, loading);
+  // A failure is not an answer to keep.
+  loading.catch(() => table.delete(key));
+  return loading;
+}

@@ -1,0 +1,378 @@
+import { type EventData, Personal, type Recorder, refusedError } from "#src/audit/recorder.ts";
+import type { JsonObject } from "#src/base/canonical-json.ts";
+import type { Clock } from "#src/base/clock.ts";
+import { WritError } from "#src/base/errors.ts";
+import { type DecisionId, type IdSource, newId } from "#src/base/ids.ts";
+import type { Approval, Approvals } from "#src/consent/approvals.ts";
+import type { Authorizer } from "#src/policy/authorizer.ts";
+import { decideTwice, type PolicyDecision } from "#src/policy/decide-twice.ts";
+import type { Statement, UnitResult } from "#src/store/unit.ts";
+import type { Keyring } from "#src/vault/keyring.ts";
+import type { Ask, MintedWrit, Outcome } from "./ask.ts";
+import type { ActivePolicies, Authority } from "./authority.ts";
+import { digestCall } from "./call-digest.ts";
+import { mintWrit } from "./grant.ts";
+import { type BuiltRequest, buildRequest } from "./policy-request.ts";
+import { type Reason, type ReasonCode, reason } from "./reasons.ts";
+import { resolveTarget, type Target } from "./target.ts";
+import { VERSIONS } from "./versions.ts";
+
+/** What a unit may add to a decision that the call follows at once, in the same commit. */
+export interface DecisionExtras {
+  /** Applied only with an allow. */
+  readonly statements: readonly Statement[];
+  /** Members of the event's data. */
+  readonly data: JsonObject;
+}
+
+/** Decides: the one way to an answer, whichever edge asks. */
+export interface Decider {
+  /**
+   * Decides one ask. What it answers is durable: the event stands in the chain before the promise resolves.
+   *
+   * @param extrasOf statements that an allow commits together with its event, and what the event says of them
+   *
+   * Throws for what cannot be decided: `invalid_argument`, `invalid_path`, `not_found`, `call_mismatch`, `call_required`,
+   * `reserved_context_key`, `body_too_large_to_approve`, `clock_behind`, `disk_quota_exceeded`, `store_failed`. Nothing
+   * was granted then.
+   */
+  decide(ask: Ask, extrasOf?: (decisionId: DecisionId, target: Target) => DecisionExtras): Promise<Outcome>;
+}
+
+/** What {@link createDecider} needs. */
+export interface DeciderDependencies {
+  readonly authority: Authority;
+  readonly authorizer: Authorizer;
+  readonly approvals: Approvals;
+  readonly recorder: Recorder;
+  readonly keyring: Keyring;
+  readonly ids: IdSource;
+  readonly clock: Clock;
+  /** Throws when nothing new may be granted, such as on a full disk. */
+  readonly checkCapacity: () => void;
+}
+
+/** A decision whose ground moved is made again so often before it is given up. */
+const MAX_ATTEMPTS = 8;
+
+/** One attempt, before it is committed. */
+interface Verdict {
+  readonly decision: Outcome["decision"];
+  readonly reasons: readonly Reason[];
+  readonly determining: readonly string[];
+  readonly callDigest: string | undefined;
+  readonly statements: readonly Statement[];
+  /** The approval that an allow uses up, or that a step-up waits for. */
+  readonly approval: Approval | undefined;
+  /** Whether this step-up made it: it is discarded when the unit does not commit. */
+  readonly isNewApproval: boolean;
+}
+
+/** Makes the decider. */
+export function createDecider(dependencies: DeciderDependencies): Decider {
+  const { authority, approvals, recorder, clock, ids, checkCapacity } = dependencies;
+  return {
+    decide: async (ask, extrasOf) => {
+      checkCapacity();
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+        const now = clock.now();
+        const epoch = authority.epochOf(ask.principal.tenant);
+        const [target, policies] = await Promise.all([
+          resolveTarget(authority, ask),
+          authority.policies(ask.principal.tenant),
+        ]);
+        const request = buildRequest(requestParts(ask, target, now));
+        const policyDecision = decideTwice(dependencies.authorizer, policies.index, request.policyRequest);
+        const verdict = await judge(dependencies, ask, target, policies, policyDecision, now);
+        const decisionId = newId("decision", ids);
+        const writ =
+          verdict.decision === "allow" ? mint(dependencies, ask, target, verdict, decisionId, now) : undefined;
+        const extras = verdict.decision === "allow" ? extrasOf?.(decisionId, target) : undefined;
+        const result = await recorder.tryRecord({
+          tenant: ask.principal.tenant,
+          id: decisionId,
+          type: `decision.${EVENT_SUFFIX[verdict.decision]}`,
+          actor: ask.principal.subject,
+          data: decisionData({ ask, target, policies, policyDecision, request, verdict, writ, extras }),
+          blobs: [request.shared],
+          statements: [...verdict.statements, ...(extras?.statements ?? [])],
+          expectEpoch: epoch,
+          countsAgainstQuota: true,
+        });
+        if (result.kind === "committed") return settle(approvals, ask, target, verdict, decisionId, writ, result);
+        await withdraw(approvals, ask, verdict);
+        if (result.reason !== "stale" && result.reason !== "conflict") throw refusedError(result.reason);
+      }
+      throw new WritError("conflict", "what the decision rests on kept changing");
+    },
+  };
+}
+
+const EVENT_SUFFIX = { allow: "allowed", deny: "denied", step_up: "step_up" } as const;
+
+function requestParts(ask: Ask, target: Target, now: number): Parameters<typeof buildRequest>[0] {
+  const claimedAttributes = ask.stated?.resource.attributes;
+  return {
+    principal: ask.principal,
+    target,
+    claimed: ask.claimed,
+    now,
+    ...(claimedAttributes === undefined ? {} : { claimedAttributes }),
+    ...(ask.run === undefined ? {} : { run: ask.run }),
+  };
+}
+
+/** From what the policies say to what is answered: here a step-up meets its approval. */
+async function judge(
+  dependencies: DeciderDependencies,
+  ask: Ask,
+  target: Target,
+  policies: ActivePolicies,
+  policyDecision: PolicyDecision,
+  now: number,
+): Promise<Verdict> {
+  switch (policyDecision.decision) {
+    case "allow":
+      return {
+        ...PLAIN,
+        decision: "allow",
+        reasons: policyDecision.determining.map((policy) => reason("permitted", policy)),
+        determining: policyDecision.determining,
+        callDigest: await mintedDigest(ask, target),
+      };
+    case "deny":
+      return {
+        ...PLAIN,
+        decision: "deny",
+        reasons: denyReasons(policyDecision),
+        determining: policyDecision.determining,
+        callDigest: undefined,
+      };
+    case "step_up":
+      return judgeStepUp(dependencies, ask, target, policies, policyDecision, now);
+  }
+}
+
+const PLAIN = { statements: [], approval: undefined, isNewApproval: false } as const;
+
+async function judgeStepUp(
+  { approvals }: DeciderDependencies,
+  ask: Ask,
+  target: Target,
+  policies: ActivePolicies,
+  policyDecision: Extract<PolicyDecision, { decision: "step_up" }>,
+  now: number,
+): Promise<Verdict> {
+  const { tenant, agent } = ask.principal;
+  if (policyDecision.bind === "call" && target.call === undefined) throw new WritError("call_required");
+  const callDigest = await approvedDigest(ask, target, policyDecision.bind);
+  const open = await approvals.findOpen(tenant, agent.id, callDigest);
+  if (open?.state === "approved") {
+    return {
+      decision: "allow",
+      reasons: [reason("approved"), ...policyDecision.permits.map((policy) => reason("permitted", policy))],
+      determining: policyDecision.permits,
+      callDigest: target.call === undefined ? undefined : await approvedDigest(ask, target, "call"),
+      statements: [approvals.use(tenant, open.id, now)],
+      approval: open,
+      isNewApproval: false,
+    };
+  }
+  const asked =
+    policyDecision.asked.length === 0
+      ? [reason("person_needed")]
+      : policyDecision.asked.map((policy) => reason("cosigner_needed", policy));
+  const waiting = { decision: "step_up", reasons: asked, determining: policyDecision.asked, callDigest } as const;
+  if (open !== undefined) return { ...PLAIN, ...waiting, approval: open };
+  const prepared = await approvals.prepare({
+    tenant,
+    agent: agent.id,
+    callDigest,
+    boundTo: policyDecision.bind,
+    command: target.command,
+    tier: target.tier,
+    connection: target.connection?.id ?? null,
+    policyVersion: policies.version,
+    details: await approvalDetails(ask, target, policyDecision.asked),
+    body: target.call === undefined ? undefined : await ask.call?.body.bytes(),
+    now,
+  });
+  if (prepared === undefined) {
+    return { ...PLAIN, ...waiting, decision: "deny", reasons: [reason("too_many_pending")] };
+  }
+  return { ...waiting, statements: [prepared.statement], approval: prepared.approval, isNewApproval: true };
+}
+
+function denyReasons(decision: Extract<PolicyDecision, { decision: "deny" }>): Reason[] {
+  const code: ReasonCode = decision.reason === "forbidden" ? "forbidden_by_policy" : decision.reason;
+  if (code === "policy_error") {
+    return decision.errors.filter(({ effect }) => effect === "forbid").map(({ policyId }) => reason(code, policyId));
+  }
+  return decision.determining.length === 0 ? [reason(code)] : decision.determining.map((id) => reason(code, id));
+}
+
+/** A writ is pinned to its call where the call was given; a call that follows at once needs no digest. */
+async function mintedDigest(ask: Ask, target: Target): Promise<string | undefined> {
+  return ask.mint === undefined || target.call === undefined ? undefined : approvedDigest(ask, target, "call");
+}
+
+async function approvedDigest(ask: Ask, target: Target, bind: "call" | "resource"): Promise<string> {
+  const { tenant, agent } = ask.principal;
+  const { call, connection, command, resource } = target;
+  if (bind === "resource" || call === undefined || connection === undefined || ask.call === undefined) {
+    return digestCall({ tenant, agent: agent.id, call: null, command, resource });
+  }
+  return digestCall({
+    tenant,
+    agent: agent.id,
+    call: {
+      connection: connection.id,
+      origin: connection.origin + connection.basePath,
+      method: call.method,
+      path: call.path,
+      query: call.query,
+      headers: call.headers,
+      bodyHash: await ask.call.body.hash(),
+    },
+    command,
+    resource,
+  });
+}
+
+async function approvalDetails(
+  ask: Ask,
+  target: Target,
+  askedBy: readonly string[],
+): Promise<Parameters<Approvals["prepare"]>[0]["details"]> {
+  const { call, connection } = target;
+  return {
+    agentName: ask.principal.agent.name,
+    resource: target.resource,
+    attributes: target.attributes,
+    connection:
+      connection === undefined ? null : { name: connection.name, origin: connection.origin + connection.basePath },
+    call:
+      call === undefined || ask.call === undefined
+        ? null
+        : {
+            method: call.method,
+            path: call.path,
+            query: call.query,
+            headers: call.headers.map(([name, value]) => [name, value] as const),
+            bodySha256: await ask.call.body.hash(),
+            bodyBytes: (await ask.call.body.bytes()).length,
+          },
+    claimed: ask.claimed,
+    askedBy,
+  };
+}
+
+function mint(
+  { keyring, ids }: DeciderDependencies,
+  ask: Ask,
+  target: Target,
+  verdict: Verdict,
+  decisionId: DecisionId,
+  now: number,
+): MintedWrit | undefined {
+  if (ask.mint === undefined) return undefined;
+  return mintWrit(keyring, ids, {
+    principal: ask.principal,
+    target,
+    decisionId,
+    now,
+    ttlSeconds: ask.mint.ttlSeconds,
+    ...(verdict.callDigest === undefined ? {} : { callDigest: verdict.callDigest }),
+    ...(verdict.approval === undefined ? {} : { approval: verdict.approval.id }),
+  });
+}
+
+interface EventParts {
+  readonly ask: Ask;
+  readonly target: Target;
+  readonly policies: ActivePolicies;
+  readonly policyDecision: PolicyDecision;
+  readonly request: BuiltRequest;
+  readonly verdict: Verdict;
+  readonly writ: MintedWrit | undefined;
+  readonly extras: DecisionExtras | undefined;
+}
+
+/** All that is needed to decide it again; what is personal is sealed by the recorder. */
+function decisionData(parts: EventParts): EventData {
+  const { ask, target, policies, policyDecision, request, verdict, writ, extras } = parts;
+  const { principal } = ask;
+  const personal = (value: JsonObject | string, isPersonal = true) =>
+    isPersonal ? new Personal(principal.subject, value) : value;
+  const claimed = request.policyRequest.context["claimed"] as JsonObject;
+  const { call } = target;
+  return {
+    decision: verdict.decision,
+    agent: principal.agent.id,
+    key: principal.token,
+    command: target.command,
+    tier: target.tier,
+    resource_type: target.resource.type,
+    resource: personal(target.resource.id, target.personalId),
+    resource_entity: personal(request.resourceEntity as unknown as JsonObject, target.personalId),
+    entities: { ref: `sha256:${request.shared.sha256}` },
+    context: request.writContext,
+    claimed: Object.keys(claimed).length === 0 ? undefined : personal(claimed),
+    connection: target.connection?.id,
+    method: call?.method,
+    path: call === undefined ? undefined : personal(call.path, isPathPersonal(target)),
+    query: call === undefined || call.query === "" ? undefined : personal(call.query),
+    call_digest: verdict.callDigest,
+    versions: { ...VERSIONS, policies: policies.version, connector: target.connectorVersion ?? null },
+    limits: [],
+    cosigned: verdict.decision === "allow" && verdict.approval !== undefined,
+    policies: [...verdict.determining],
+    policy_errors:
+      policyDecision.errors.length === 0 ? undefined : policyDecision.errors.map(({ policyId }) => policyId),
+    reasons: verdict.reasons.map(({ code }) => code),
+    approval: verdict.approval?.id,
+    run: ask.run,
+    writ: writ === undefined ? undefined : { cid: writ.cid, expires_at: writ.expiresAt, single_use: writ.singleUse },
+    ...extras?.data,
+  };
+}
+
+function isPathPersonal(target: Target): boolean {
+  const personal = target.call?.personal;
+  return target.personalId || (personal !== undefined && Object.keys(personal.parameters).length > 0);
+}
+
+async function settle(
+  approvals: Approvals,
+  ask: Ask,
+  target: Target,
+  verdict: Verdict,
+  decisionId: DecisionId,
+  writ: MintedWrit | undefined,
+  committed: Extract<UnitResult, { kind: "committed" }>,
+): Promise<Outcome> {
+  const { reasons, approval } = verdict;
+  const event = { seq: committed.seq, hash: committed.hash };
+  const decided = { decisionId, tier: target.tier, reasons, target, event };
+  switch (verdict.decision) {
+    case "allow":
+      if (approval !== undefined) await approvals.noteUse(ask.principal.tenant, approval.id);
+      return {
+        ...decided,
+        decision: "allow",
+        ...(writ === undefined ? {} : { writ }),
+        ...(approval === undefined ? {} : { approval: approval.id }),
+      };
+    case "deny":
+      return { ...decided, decision: "deny" };
+    case "step_up":
+      if (approval === undefined) throw new WritError("internal", "a step-up without an approval");
+      return { ...decided, decision: "step_up", approval: { id: approval.id, expiresAt: approval.expiresAt } };
+  }
+}
+
+async function withdraw(approvals: Approvals, ask: Ask, verdict: Verdict): Promise<void> {
+  if (verdict.isNewApproval && verdict.approval !== undefined) {
+    await approvals.discard(ask.principal.tenant, verdict.approval.id);
+  }
+}

@@ -1,0 +1,82 @@
+import { toBase64Url } from "#src/base/bytes.ts";
+import type { ApprovalId, DecisionId, IdSource, TenantId, TokenId } from "#src/base/ids.ts";
+import type { AgentPrincipal } from "#src/identity/authenticate.ts";
+import { didOfSigner } from "#src/ucan/did-key.ts";
+import type { Ipld } from "#src/ucan/ipld.ts";
+import { mintDelegation } from "#src/ucan/mint.ts";
+import type { Keyring } from "#src/vault/keyring.ts";
+import type { MintedWrit } from "./ask.ts";
+import type { Target } from "./target.ts";
+
+/** What a writ's `meta` says. Signed with the rest, so that what checks it needs no look-up. */
+export interface WritMeta {
+  readonly tenant: TenantId;
+  readonly decision: DecisionId;
+  /** The key that asked: revoking it refuses the writ. */
+  readonly key: TokenId;
+  /** `one`: consumed by its first use; `many`: good until it expires. */
+  readonly uses: "one" | "many";
+  /** Whether a person vouched. */
+  readonly cosigned: boolean;
+}
+
+/** What a writ is minted for. */
+export interface GrantRequest {
+  readonly principal: AgentPrincipal;
+  readonly target: Target;
+  /** Where the call was given: the writ is good for it alone. */
+  readonly callDigest?: string;
+  readonly approval?: ApprovalId;
+  readonly decisionId: DecisionId;
+  readonly ttlSeconds: number;
+  /** Milliseconds. */
+  readonly now: number;
+}
+
+/**
+ * Mints a writ: one command on one resource, for one agent, for a minute. A writ for a `write` or `danger` command, or from
+ * an approval, is single-use.
+ */
+export function mintWrit(keyring: Keyring, ids: IdSource, request: GrantRequest): MintedWrit {
+  const { principal, target, callDigest, now } = request;
+  const signer = keyring.ucanSigner(principal.tenant);
+  const tenantDid = didOfSigner(signer);
+  const singleUse = target.tier !== "read" || request.approval !== undefined;
+  const expiresAtSeconds = Math.floor(now / 1000) + request.ttlSeconds;
+  const meta: WritMeta = {
+    tenant: principal.tenant,
+    decision: request.decisionId,
+    key: principal.token,
+    uses: singleUse ? "one" : "many",
+    cosigned: request.approval !== undefined,
+  };
+  const { bytes, cid } = mintDelegation({
+    signer,
+    issuerDid: tenantDid,
+    subjectDid: tenantDid,
+    audienceDid: principal.agent.did,
+    command: target.command,
+    policy: writPolicy(target, callDigest),
+    expiresAt: expiresAtSeconds,
+    nonce: ids.random(12),
+    meta: { ...meta },
+  });
+  return { token: toBase64Url(bytes), cid, expiresAt: expiresAtSeconds * 1000, singleUse };
+}
+
+/** What the policies of a writ, and of every delegation below it, are evaluated over. */
+export interface WritArguments {
+  readonly resource: { readonly type: string; readonly id: string };
+  readonly connection: string;
+  readonly call: string;
+}
+
+function writPolicy(target: Target, callDigest: string | undefined): Ipld[] {
+  const policy: Ipld[] = [
+    ["==", ".resource.type", target.resource.type],
+    ["==", ".resource.id", target.resource.id],
+  ];
+  if (target.connection !== undefined) policy.push(["==", ".connection", target.connection.id]);
+  if (callDigest !== undefined) policy.push(["==", ".call", callDigest]);
+  return policy;
+}

@@ -1,0 +1,138 @@
+import { canonicalize, type Json, type JsonObject } from "#src/base/canonical-json.ts";
+import { WritError } from "#src/base/errors.ts";
+import type { RunId } from "#src/base/ids.ts";
+import { sha256Hex } from "#src/crypto/hash.ts";
+import type { AgentPrincipal } from "#src/identity/authenticate.ts";
+import type { EntityJson, PolicyRequest } from "#src/policy/closure.ts";
+import type { Blob } from "#src/store/unit.ts";
+import type { Target } from "./target.ts";
+
+/** A request as Cedar gets it, and the same in the form that the event keeps. */
+export interface BuiltRequest {
+  readonly policyRequest: PolicyRequest;
+  /** The entities that are the same for many requests, stored once by their hash. */
+  readonly shared: Blob;
+  /** The one that is not: the resource as evaluated. */
+  readonly resourceEntity: EntityJson;
+  /** `context.writ`, without `cosigned`. */
+  readonly writContext: JsonObject;
+}
+
+/** What a request is built from. */
+export interface RequestParts {
+  readonly principal: AgentPrincipal;
+  readonly target: Target;
+  readonly claimed: JsonObject;
+  readonly claimedAttributes?: JsonObject;
+  readonly run?: RunId;
+  /** Milliseconds. */
+  readonly now: number;
+}
+
+/**
+ * Principal, action, resource, context and entities for Cedar.
+ *
+ * INVARIANT: nothing that an agent says is anywhere but under `context.claimed`.
+ */
+export function buildRequest(parts: RequestParts): BuiltRequest {
+  const { principal, target } = parts;
+  const shared = sharedEntities(principal, target);
+  const writContext: JsonObject = {
+    tier: target.tier,
+    time: parts.now,
+    environment: principal.environment,
+    limits: {},
+    ...(parts.run === undefined ? {} : { run: parts.run }),
+  };
+  const claimed = checkClaims(
+    parts.claimedAttributes === undefined ? parts.claimed : { ...parts.claimed, resource: parts.claimedAttributes },
+  );
+  const resourceEntity: EntityJson = {
+    uid: target.resource,
+    attrs: { ...target.attributes },
+    parents: target.connection === undefined ? [] : [{ type: "Connection", id: target.connection.name }],
+  };
+  return {
+    policyRequest: {
+      principal: { type: "Agent", id: principal.agent.id },
+      action: { type: "Action", id: target.command },
+      resource: target.resource,
+      context: { writ: writContext, claimed },
+      entities: [...shared.entities, resourceEntity],
+    },
+    shared: shared.blob,
+    resourceEntity,
+    writContext,
+  };
+}
+
+interface SharedEntities {
+  readonly entities: readonly EntityJson[];
+  readonly blob: Blob;
+}
+
+/** By the very objects that the authority and the authenticator hand out: they are replaced when anything changes. */
+const sharedCache = new WeakMap<object, Map<string, SharedEntities>>();
+
+function sharedEntities(principal: AgentPrincipal, target: Target): SharedEntities {
+  const byTarget = sharedCache.get(principal.agent) ?? new Map<string, SharedEntities>();
+  sharedCache.set(principal.agent, byTarget);
+  const connection = target.connection;
+  const key = `${connection?.id ?? ""} ${connection?.origin ?? ""} ${target.tier} ${target.command}`;
+  let shared = byTarget.get(key);
+  if (shared === undefined) {
+    if (byTarget.size >= 1000) byTarget.clear();
+    shared = buildShared(principal, target);
+    byTarget.set(key, shared);
+  }
+  return shared;
+}
+
+function buildShared(principal: AgentPrincipal, target: Target): SharedEntities {
+  const tenant = { type: "Tenant", id: principal.tenant };
+  const groups = principal.agent.groups.map((group) => ({ type: "AgentGroup", id: group }));
+  const { connection } = target;
+  const entities: EntityJson[] = [
+    { uid: { type: "Agent", id: principal.agent.id }, attrs: {}, parents: [...groups, tenant] },
+    {
+      uid: { type: "Action", id: target.command },
+      attrs: {},
+      parents: target.groups.map((id) => ({ type: "Action", id })),
+    },
+  ];
+  if (connection !== undefined) {
+    entities.push({
+      uid: { type: "Connection", id: connection.name },
+      attrs: { connector: connection.connector, origin: connection.origin },
+      parents: [tenant],
+    });
+  }
+  const bytes = canonicalize(entities);
+  return { entities, blob: { sha256: sha256Hex(bytes), bytes } };
+}
+
+const MAX_CLAIM_DEPTH = 16;
+
+/** Claims as policies can see them: Cedar has no null and no fractions, and its own escapes are not for agents. */
+function checkClaims(claims: JsonObject): JsonObject {
+  if (Object.hasOwn(claims, "writ")) {
+    throw new WritError("reserved_context_key", "`context.writ` is Writ's own; leave it out");
+  }
+  for (const [key, value] of Object.entries(claims)) checkClaim(value, `context.${key}`, key, 0);
+  return claims;
+}
+
+function checkClaim(value: Json, path: string, key: string, depth: number): void {
+  if (key.startsWith("__")) refuseClaim(path, "has a key that begins with two underscores");
+  if (depth > MAX_CLAIM_DEPTH) refuseClaim(path, "is nested too deep");
+  if (value === null) refuseClaim(path, "is null, which policies cannot see");
+  if (typeof value === "number" && !Number.isSafeInteger(value)) {
+    refuseClaim(path, "is not a whole number that policies can see");
+  }
+  if (typeof value !== "object") return;
+  for (const [name, member] of Object.entries(value)) checkClaim(member, `${path}.${name}`, name, depth + 1);
+}
+
+function refuseClaim(path: string, why: string): never {
+  throw new WritError("invalid_argument", `\`${path.slice(0, 200)}\` ${why}`);
+}

@@ -1,0 +1,32 @@
+/** Why a decision is what it is, in words that a model or a person can act on. */
+export interface Reason {
+  /** Stable, snake_case. */
+  readonly code: ReasonCode;
+  readonly message: string;
+  /** The policy that decided, where one did. */
+  readonly policy?: string;
+}
+
+/** Every reason code and what it means; the texts may change, the codes do not. */
+export const REASONS = {
+  permitted: "policy `{policy}` permits this",
+  approved: "a person approved exactly this call",
+  cosigner_needed: "policy `{policy}` asks for a person: wait for the approval, then ask for the same call again",
+  person_needed: "nothing permits this without a person: wait for the approval, then ask for the same call again",
+  forbidden_by_policy: "policy `{policy}` forbids this; an approval would not change that",
+  no_permit: "no policy permits this; ask whoever keeps the policies, or choose another command or resource",
+  no_policies: "the tenant has no policies yet, so everything is denied",
+  policy_error: "policy `{policy}` could not be evaluated, so it is taken as a no",
+  connection_disabled: "the connection is disabled",
+  route_refused: "the connector refuses this route whatever the policies say",
+  too_many_pending: "too many of this agent's requests wait for a person; they must be answered first",
+} as const;
+
+/** A reason's code. */
+export type ReasonCode = keyof typeof REASONS;
+
+/** A reason, its text filled in. */
+export function reason(code: ReasonCode, policy?: string): Reason {
+  const message = REASONS[code].replace("{policy}", () => policy ?? "");
+  return policy === undefined ? { code, message } : { code, message, policy };
+}

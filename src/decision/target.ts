@@ -1,0 +1,155 @@
+import { WritError } from "#src/base/errors.ts";
+import type { TenantId } from "#src/base/ids.ts";
+import { type DerivedCall, type DerivedPersonal, deriveCall } from "#src/connector/derive.ts";
+import { commandsOf } from "#src/connector/registry.ts";
+import { actionGroups, isCommand, type RouteTable, type Tier } from "#src/connector/table.ts";
+import type { Connection } from "#src/vault/connections.ts";
+import type { Ask, AskedCall, StatedTarget } from "./ask.ts";
+import type { Authority } from "./authority.ts";
+import { semanticHeaders } from "./call-digest.ts";
+
+/** What is asked for, derived from the call where there is one. */
+export interface Target {
+  readonly command: string;
+  /** Cedar action groups, special to general, then the tier's. */
+  readonly groups: readonly string[];
+  readonly tier: Tier;
+  readonly resource: { readonly type: string; readonly id: string };
+  /** Derived, never claimed. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Whether the resource's id is personal data, so that it is sealed wherever it is written. */
+  readonly personalId: boolean;
+  readonly connection?: Connection;
+  /** `<connector>@<version>` of the route table that derived it. */
+  readonly connectorVersion?: string;
+  readonly call?: TargetCall;
+}
+
+/** The call itself, ready to be sent byte for byte. */
+export interface TargetCall {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  /** Path and query exactly as derived, without the connection's base path. */
+  readonly target: string;
+  /** What of the request's headers changes its meaning. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly personal: DerivedPersonal;
+}
+
+const RESOURCE_TYPE = /^[A-Za-z_][A-Za-z0-9_]*(?:::[A-Za-z_][A-Za-z0-9_]*)*$/;
+const MAX_RESOURCE_ID_CHARACTERS = 4096;
+const MAX_TYPE_CHARACTERS = 200;
+
+/**
+ * What the ask is for. Throws `invalid_argument`, `invalid_path`, `not_found` (connection), `connection_disabled`,
+ * `call_mismatch` when what is stated is not what the call does.
+ */
+export async function resolveTarget(authority: Authority, ask: Ask): Promise<Target> {
+  const { tenant } = ask.principal;
+  if (ask.stated !== undefined) checkStated(ask.stated);
+  if (ask.call === undefined) return resolveStated(authority, tenant, ask.stated);
+  const target = await resolveCall(authority, tenant, ask.call);
+  if (ask.stated !== undefined) requireAgreement(ask.stated, target);
+  return target;
+}
+
+async function resolveCall(authority: Authority, tenant: TenantId, call: AskedCall): Promise<Target> {
+  const connection = await authority.connection(tenant, call.connection);
+  if (connection.status !== "active") throw new WritError("connection_disabled");
+  const table = await authority.routeTable(tenant, connection.connector);
+  const derived = deriveCall(
+    table,
+    { connectionId: connection.id, connectionName: connection.name },
+    { method: call.method, path: call.path, query: call.query },
+  );
+  if (derived.kind === "refused") throw new WritError(derived.code, derived.message);
+  return toTarget(derived, connection, table, call);
+}
+
+function toTarget(derived: DerivedCall, connection: Connection, table: RouteTable, call: AskedCall): Target {
+  return {
+    command: derived.command,
+    groups: derived.groups,
+    tier: derived.tier,
+    resource: { type: derived.resource.type, id: derived.resource.id },
+    attributes: derived.resource.attributes,
+    personalId: derived.personal.resourceId,
+    connection,
+    connectorVersion: `${table.id}@${table.version}`,
+    call: {
+      method: call.method,
+      path: call.path,
+      query: call.query,
+      target: derived.target,
+      headers: semanticHeaders(call.headers, connection.settings.forwardHeaders),
+      personal: derived.personal,
+    },
+  };
+}
+
+async function resolveStated(
+  authority: Authority,
+  tenant: TenantId,
+  stated: StatedTarget | undefined,
+): Promise<Target> {
+  if (stated === undefined) throw new WritError("invalid_argument", "`command` with `resource`, or `call`, is needed");
+  const tier = await tierOf(authority, tenant, stated.command);
+  return {
+    command: stated.command,
+    groups: actionGroups(stated.command, tier),
+    tier,
+    resource: { type: stated.resource.type, id: stated.resource.id },
+    attributes: {},
+    personalId: false,
+  };
+}
+
+const commandTables = new WeakMap<RouteTable, Map<string, ReadonlyMap<string, Tier>>>();
+
+/** The tier that a connector gives a command; a command that none knows is `danger`, since nobody said what it does. */
+async function tierOf(authority: Authority, tenant: TenantId, command: string): Promise<Tier> {
+  const [, connector = "", second = ""] = command.split("/");
+  let table: RouteTable;
+  try {
+    table = await authority.routeTable(tenant, connector);
+  } catch {
+    return "danger";
+  }
+  const byConnection = commandTables.get(table) ?? new Map<string, ReadonlyMap<string, Tier>>();
+  commandTables.set(table, byConnection);
+  const named = table.unlistedCommand?.includes("{connection") ? second : "";
+  let commands = byConnection.get(named);
+  if (commands === undefined) {
+    if (byConnection.size >= 1000) byConnection.clear();
+    commands = named === "" ? commandsOf(table) : commandsOf(table, { connectionId: named, connectionName: named });
+    byConnection.set(named, commands);
+  }
+  return commands.get(command) ?? "danger";
+}
+
+function checkStated({ command, resource }: StatedTarget): void {
+  if (!isCommand(command)) {
+    throw new WritError(
+      "invalid_argument",
+      "`command` is lower-case segments, general to special: /github/issues/create",
+    );
+  }
+  if (resource.type.length > MAX_TYPE_CHARACTERS || !RESOURCE_TYPE.test(resource.type) || resource.type === "Action") {
+    throw new WritError("invalid_argument", "`resource.type` is an entity type name, such as GitHub::Repository");
+  }
+  if (resource.id.length > MAX_RESOURCE_ID_CHARACTERS) {
+    throw new WritError("invalid_argument", `\`resource.id\` has more than ${MAX_RESOURCE_ID_CHARACTERS} characters`);
+  }
+}
+
+function requireAgreement(stated: StatedTarget, target: Target): void {
+  const same =
+    stated.command === target.command &&
+    stated.resource.type === target.resource.type &&
+    stated.resource.id === target.resource.id;
+  if (same) return;
+  throw new WritError("call_mismatch", "the call is not the stated command on the stated resource", {
+    details: { derived: { command: target.command, resource: target.resource } },
+  });
+}

@@ -1,0 +1,177 @@
+import type { Clock } from "#src/base/clock.ts";
+import { WritError } from "#src/base/errors.ts";
+import { isId, type TenantId } from "#src/base/ids.ts";
+import { toAgent } from "#src/identity/agents.ts";
+import type { AgentPrincipal } from "#src/identity/authenticate.ts";
+import { readAgentByDid } from "#src/store/agents.ts";
+import { readTenant } from "#src/store/instance.ts";
+import type { Reader } from "#src/store/reader.ts";
+import { readToken } from "#src/store/tokens.ts";
+import { isRevoked } from "#src/store/writs.ts";
+import { verifyDelegationChain, verifyInvocation } from "#src/ucan/chain.ts";
+import { type Delegation, parseDelegation } from "#src/ucan/delegation.ts";
+import { didOfSigner } from "#src/ucan/did-key.ts";
+import { decodeTokenText, tokenCid } from "#src/ucan/envelope.ts";
+import { MAX_PROOFS } from "#src/ucan/invocation.ts";
+import type { Keyring } from "#src/vault/keyring.ts";
+import type { WritArguments, WritMeta } from "./grant.ts";
+
+/** What a caller presents instead of a key: a writ, delegations below it, and, to prove possession, an invocation. */
+export interface PresentedWrit {
+  /** Encoded delegations, the writ first. */
+  readonly proofs: readonly Uint8Array[];
+  readonly invocation?: Uint8Array;
+}
+
+/** A writ whose signature, issuer and standing are good. What it covers is not looked at yet. */
+export interface OpenedWrit {
+  readonly presented: PresentedWrit;
+  readonly root: Delegation;
+  readonly meta: WritMeta;
+  /** The agent that it was minted for, as of now. */
+  readonly principal: AgentPrincipal;
+  /** The tenant's key that signed it. */
+  readonly issuer: string;
+  readonly revoked: ReadonlySet<string>;
+}
+
+/** Opens and checks writs. */
+export interface WritChecker {
+  /** Throws `writ_invalid`, `writ_expired`, `writ_revoked`. */
+  open(presented: PresentedWrit): Promise<OpenedWrit>;
+  /** Whether the writ and all below it cover this. Throws `writ_invalid`, `writ_expired`, `writ_revoked`, `writ_mismatch`. */
+  check(writ: OpenedWrit, command: string, args: WritArguments): void;
+}
+
+/** What {@link createWritChecker} needs. */
+export interface WritCheckerDependencies {
+  readonly reader: Reader;
+  readonly keyring: Keyring;
+  readonly clock: Clock;
+}
+
+/** The separator between a writ and the delegations below it, in a header. */
+const SEPARATOR = ".";
+const MAX_HEADER_CHARACTERS = 64 * 1024;
+
+/** Reads the header forms. Throws `writ_invalid`. */
+export function parsePresentedWrit(bearer: string, invocation: string | undefined): PresentedWrit {
+  if (bearer.length > MAX_HEADER_CHARACTERS) throw new WritError("writ_invalid", "too large");
+  const proofs = bearer.split(SEPARATOR);
+  if (proofs.length > MAX_PROOFS) throw new WritError("writ_invalid", `a chain has at most ${MAX_PROOFS} links`);
+  return {
+    proofs: proofs.map(decodeTokenText),
+    ...(invocation === undefined ? {} : { invocation: decodeTokenText(invocation) }),
+  };
+}
+
+/** Makes the checker. */
+export function createWritChecker({ reader, keyring, clock }: WritCheckerDependencies): WritChecker {
+  const open = async (presented: PresentedWrit): Promise<OpenedWrit> => {
+    const [first] = presented.proofs;
+    if (first === undefined) throw new WritError("writ_invalid");
+    const root = parseDelegation(first);
+    const meta = parseMeta(root);
+    // The tenant comes out of the token; that this very tenant's key signed it is what makes it true.
+    if (!keyring.ucanSigners(meta.tenant).some((signer) => didOfSigner(signer) === root.issuer)) {
+      throw new WritError("writ_invalid", "the writ was not issued here");
+    }
+    const principal = await findPrincipal(reader, meta, root.audience);
+    return {
+      presented,
+      root,
+      meta,
+      principal,
+      issuer: root.issuer,
+      revoked: await findRevoked(reader, meta.tenant, presented),
+    };
+  };
+
+  const check = (writ: OpenedWrit, command: string, args: WritArguments): void => {
+    const now = clock.now() / 1000;
+    const { presented, revoked, principal, issuer } = writ;
+    const isRevokedCid = (cid: string): boolean => revoked.has(cid);
+    if (presented.invocation === undefined) {
+      if (principal.agent.requireProof) {
+        throw new WritError("writ_invalid", "this agent proves possession of its key: send an invocation");
+      }
+      const grant = verifyDelegationChain({
+        proofs: presented.proofs,
+        subject: issuer,
+        command,
+        args: { ...args },
+        now,
+        isRevoked: isRevokedCid,
+      });
+      if (!grant.ok) throw new WritError(grant.code, grant.message);
+      return;
+    }
+    const grant = verifyInvocation({
+      invocation: presented.invocation,
+      proofs: presented.proofs,
+      executor: issuer,
+      now,
+      isRevoked: isRevokedCid,
+    });
+    if (!grant.ok) throw new WritError(grant.code, grant.message);
+    requireInvoked(grant.invocation.args, grant.command, command, args);
+  };
+
+  return { open, check };
+}
+
+/** An invocation names what it is for: exactly this call, not one that its chain would also allow. */
+function requireInvoked(
+  invoked: Readonly<Record<string, unknown>>,
+  invokedCommand: string,
+  command: string,
+  args: WritArguments,
+): void {
+  const resource = invoked["resource"] as { readonly type?: unknown; readonly id?: unknown } | undefined;
+  const same =
+    invokedCommand === command &&
+    resource?.type === args.resource.type &&
+    resource.id === args.resource.id &&
+    invoked["connection"] === args.connection &&
+    invoked["call"] === args.call;
+  if (!same) throw new WritError("writ_mismatch", "the invocation is for another call");
+}
+
+function parseMeta(root: Delegation): WritMeta {
+  const meta = root.meta as Partial<Record<keyof WritMeta, unknown>> | undefined;
+  const valid =
+    isId("tenant", meta?.tenant) &&
+    isId("decision", meta.decision) &&
+    isId("token", meta.key) &&
+    (meta.uses === "one" || meta.uses === "many") &&
+    typeof meta.cosigned === "boolean";
+  if (!valid) throw new WritError("writ_invalid", "the writ does not say where it is from");
+  return meta as unknown as WritMeta;
+}
+
+async function findPrincipal(reader: Reader, meta: WritMeta, did: string): Promise<AgentPrincipal> {
+  const [tenant, agentRow, token] = await Promise.all([
+    readTenant(reader, meta.tenant),
+    readAgentByDid(reader, meta.tenant, did),
+    readToken(reader, meta.tenant, meta.key),
+  ]);
+  if (tenant === undefined || agentRow === undefined || token === undefined) throw new WritError("writ_invalid");
+  if (tenant.status !== "active") throw new WritError("writ_revoked", "the tenant is disabled");
+  if (agentRow.status !== "active") throw new WritError("writ_revoked", "the agent is disabled");
+  if (token.revokedAt !== null) throw new WritError("writ_revoked", "the key that asked for the writ is revoked");
+  return {
+    kind: "agent",
+    tenant: meta.tenant,
+    subject: agentRow.subjectId,
+    token: meta.key,
+    environment: token.environment,
+    agent: toAgent(agentRow),
+  };
+}
+
+async function findRevoked(reader: Reader, tenant: TenantId, presented: PresentedWrit): Promise<ReadonlySet<string>> {
+  const tokens = [...presented.proofs, ...(presented.invocation === undefined ? [] : [presented.invocation])];
+  const cids = tokens.map(tokenCid);
+  const revoked = await Promise.all(cids.map((cid) => isRevoked(reader, tenant, cid)));
+  return new Set(cids.filter((_, i) => revoked[i]));
+}

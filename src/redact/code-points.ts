@@ -1,0 +1,122 @@
+import { utf8 } from "#src/base/bytes.ts";
+
+/** First and last code point of each range. */
+type Ranges = readonly (readonly [number, number])[];
+
+/** Characters that show nothing and steer how others are shown or read; see {@link InvisibleStage} for what is spared. */
+const INVISIBLE: Ranges = [
+  [0xad, 0xad],
+  [0x34f, 0x34f],
+  [0x61c, 0x61c],
+  [0x115f, 0x1160],
+  [0x17b4, 0x17b5],
+  [0x180b, 0x180f],
+  [0x200b, 0x200f],
+  [0x202a, 0x202e],
+  [0x2060, 0x206f],
+  [0x3164, 0x3164],
+  [0xfe00, 0xfe0f],
+  [0xfeff, 0xfeff],
+  [0xffa0, 0xffa0],
+  [0xfff9, 0xfffb],
+  [0x1bca0, 0x1bca3],
+  [0x1d173, 0x1d17a],
+  [0xe0000, 0xe0fff],
+];
+
+/** Emoji and other pictographs, skin tones included. */
+const PICTOGRAPHS: Ranges = [
+  [0xa9, 0xa9],
+  [0xae, 0xae],
+  [0x203c, 0x203c],
+  [0x2049, 0x2049],
+  [0x2122, 0x2122],
+  [0x2139, 0x2139],
+  [0x2190, 0x21ff],
+  [0x2300, 0x23ff],
+  [0x24c2, 0x24c2],
+  [0x25a0, 0x27bf],
+  [0x2900, 0x297f],
+  [0x2b00, 0x2bff],
+  [0x3030, 0x3030],
+  [0x303d, 0x303d],
+  [0x3297, 0x3299],
+  [0x1f000, 0x1faff],
+];
+
+/** Scripts in which a joiner or non-joiner changes the letters beside it. */
+const JOINING: Ranges = [
+  [0x600, 0x7ff],
+  [0x840, 0xdff],
+  [0xe80, 0x109f],
+  [0x1780, 0x18af],
+  [0x1900, 0x1cff],
+  [0xa840, 0xa8ff],
+  [0xa980, 0xaaff],
+  [0xabc0, 0xabff],
+  [0xfb50, 0xfdff],
+  [0xfe70, 0xfefc],
+  [0x10a00, 0x10a5f],
+  [0x11000, 0x11fff],
+];
+
+const MONGOLIAN: Ranges = [[0x1820, 0x18aa]];
+const HAN: Ranges = [
+  [0x3400, 0x4dbf],
+  [0x4e00, 0x9fff],
+  [0xf900, 0xfaff],
+  [0x20000, 0x3ffff],
+];
+/** Where a standardized variation selector (1 to 3) has a meaning: CJK, mathematics, Myanmar, Phags-pa. */
+const VARIED: Ranges = [
+  ...HAN,
+  [0x2200, 0x22ff],
+  [0x2a00, 0x2aff],
+  [0x3000, 0x303f],
+  [0xff00, 0xff1f],
+  [0x1000, 0x109f],
+  [0xa840, 0xa87f],
+];
+
+function within(ranges: Ranges, codePoint: number): boolean {
+  for (const [first, last] of ranges) if (codePoint >= first && codePoint <= last) return true;
+  return false;
+}
+
+export function isInvisible(codePoint: number): boolean {
+  return within(INVISIBLE, codePoint);
+}
+
+export function isPictograph(codePoint: number): boolean {
+  return within(PICTOGRAPHS, codePoint);
+}
+
+export function isJoiningLetter(codePoint: number): boolean {
+  return within(JOINING, codePoint) && !isInvisible(codePoint);
+}
+
+export function isMongolian(codePoint: number): boolean {
+  return within(MONGOLIAN, codePoint);
+}
+
+export function isHan(codePoint: number): boolean {
+  return within(HAN, codePoint);
+}
+
+export function takesVariation(codePoint: number): boolean {
+  return within(VARIED, codePoint);
+}
+
+/** By the first two bytes of a UTF-8 sequence, the first being the high one: whether it may be one of the characters above. */
+export const SUSPECT_PAIRS: Uint8Array = suspectPairs();
+
+function suspectPairs(): Uint8Array {
+  const pairs = new Uint8Array(65_536);
+  for (const [first, last] of INVISIBLE) {
+    for (let codePoint = first; codePoint <= last; codePoint += 1) {
+      const [lead, second] = utf8(String.fromCodePoint(codePoint));
+      pairs[((lead as number) << 8) | (second as number)] = 1;
+    }
+  }
+  return pairs;
+}

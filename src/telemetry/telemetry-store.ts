@@ -1,0 +1,195 @@
+import { Database, type Statement } from "bun:sqlite";
+import { chmodSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Log } from "#src/base/log.ts";
+import { renderLabels } from "./exposition.ts";
+import type { Metrics, Sample } from "./metrics.ts";
+
+/** What the store needs. */
+export interface TelemetryStoreOptions {
+  readonly dataFolder: string;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** How long samples are kept. */
+  readonly retentionMs?: number;
+  /** How many are kept at most; the oldest go first. */
+  readonly maxSamples?: number;
+}
+
+/** One kept number. */
+export interface StoredSample {
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** The label part as in the exposition format. */
+  readonly labels: string;
+  readonly value: number;
+}
+
+/**
+ * Snapshots of the metrics in a database of their own. Losing it loses nothing that an auditor needs, so nothing here
+ * throws: a failure is logged, the file is opened again at the next snapshot, and a damaged one is replaced by an empty one.
+ */
+export interface TelemetryStore {
+  /**
+   * Keeps every number that changed since the last snapshot, and drops what is too old, in steps of a few milliseconds
+   * with other work between them. While one is under way another is not begun. Never rejects.
+   */
+  snapshot(nowMs: number): Promise<void>;
+  /** The kept samples of one metric, `from` inclusive to `to` exclusive, oldest first; at most 10,000. */
+  read(name: string, fromMs: number, toMs: number): readonly StoredSample[];
+  close(): void;
+}
+
+const DAY_MS = 86_400_000;
+const RETENTION_MS = 14 * DAY_MS;
+const MAX_SAMPLES = 1_000_000;
+/** Rows written or dropped in one go: some 3 ms. */
+const STEP_ROWS = 250;
+const FILE = "telemetry.db";
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS sample (
+    at INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    value REAL NOT NULL,
+    PRIMARY KEY (name, at, labels)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS sample_by_time ON sample (at);
+`;
+
+interface OpenStore {
+  readonly database: Database;
+  readonly insert: Statement;
+  /** Drops a number of samples older than a time. */
+  readonly expire: Statement;
+  /** Drops a number of the oldest samples. */
+  readonly trim: Statement;
+  /** Rows in the table, kept up to date here: counting them is a scan. */
+  rows: number;
+}
+
+/** A store on `telemetry.db` in the data folder, which is opened at the first use. */
+export function createTelemetryStore(options: TelemetryStoreOptions): TelemetryStore {
+  const path = join(options.dataFolder, FILE);
+  const retentionMs = options.retentionMs ?? RETENTION_MS;
+  const maxSamples = options.maxSamples ?? MAX_SAMPLES;
+  const last = new Map<string, number>();
+  let store: OpenStore | undefined;
+  let isClosed = false;
+  let underWay: Promise<void> | undefined;
+
+  const attempt = <Value>(what: string, fallback: Value, run: (store: OpenStore) => Value): Value => {
+    if (isClosed) return fallback;
+    try {
+      store ??= openStore(path);
+      return run(store);
+    } catch (error) {
+      options.log.warn(`telemetry: ${what} failed`, { error: String(error) });
+      abandon();
+      if (isDamaged(error)) removeFiles(path);
+      return fallback;
+    }
+  };
+  const abandon = (): void => {
+    last.clear();
+    try {
+      store?.database.close();
+    } catch {
+      // It is being given up for a failure that is already logged.
+    }
+    store = undefined;
+  };
+
+  return {
+    snapshot(nowMs) {
+      underWay ??= takeSnapshot(Math.floor(nowMs)).finally(() => {
+        underWay = undefined;
+      });
+      return underWay;
+    },
+    read: (name, fromMs, toMs) =>
+      attempt("reading", [], (open) =>
+        open.database
+          .query<StoredSample, [string, number, number]>(
+            "SELECT at, labels, value FROM sample WHERE name = ? AND at >= ? AND at < ? ORDER BY at, labels LIMIT 10000",
+          )
+          .all(name, fromMs, toMs),
+      ),
+    close() {
+      abandon();
+      isClosed = true;
+    },
+  };
+
+  async function takeSnapshot(at: number): Promise<void> {
+    const samples = options.metrics.collect().flatMap((family) => family.samples);
+    for (let from = 0; from < samples.length; from += STEP_ROWS) {
+      const step = samples.slice(from, from + STEP_ROWS);
+      if (!attempt("a snapshot", false, (open) => writeSamples(open, at, step))) return;
+      await nextTurn();
+    }
+    while (attempt("dropping old samples", false, (open) => dropOldest(open, at))) await nextTurn();
+  }
+
+  function writeSamples(open: OpenStore, at: number, samples: readonly Sample[]): true {
+    open.database.transaction(() => {
+      for (const sample of samples) {
+        const labels = renderLabels(sample);
+        const key = sample.name + labels;
+        if (!Number.isFinite(sample.value) || last.get(key) === sample.value) continue;
+        open.rows += open.insert.run(at, sample.name, labels, sample.value).changes;
+        last.set(key, sample.value);
+      }
+    })();
+    return true;
+  }
+
+  /** One step of pruning; whether there may be more to drop. */
+  function dropOldest(open: OpenStore, at: number): boolean {
+    const excess = Math.max(0, Math.min(STEP_ROWS, open.rows - maxSamples));
+    const dropped = open.expire.run(at - retentionMs, STEP_ROWS).changes + open.trim.run(excess).changes;
+    open.rows -= dropped;
+    return dropped >= STEP_ROWS;
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function openStore(path: string): OpenStore {
+  const database = new Database(path, { create: true, strict: true });
+  try {
+    chmodSync(path, 0o600);
+    database.run("PRAGMA busy_timeout = 100");
+    database.run("PRAGMA journal_mode = WAL");
+    database.run("PRAGMA synchronous = NORMAL");
+    database.run("PRAGMA journal_size_limit = 4194304");
+    database.run(SCHEMA);
+    const rows = database.query<{ count: number }, []>("SELECT count(*) AS count FROM sample").get()?.count ?? 0;
+    const insert = database.query("INSERT OR IGNORE INTO sample (at, name, labels, value) VALUES (?, ?, ?, ?)");
+    const oldest = "DELETE FROM sample WHERE (name, at, labels) IN (SELECT name, at, labels FROM sample";
+    const expire = database.query(`${oldest} WHERE at < ? ORDER BY at LIMIT ?)`);
+    const trim = database.query(`${oldest} ORDER BY at LIMIT ?)`);
+    return { database, insert, expire, trim, rows };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Whether SQLite found the file to be broken, or no database at all. */
+function isDamaged(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return code === "SQLITE_NOTADB" || (typeof code === "string" && code.startsWith("SQLITE_CORRUPT"));
+}
+
+function removeFiles(path: string): void {
+  for (const suffix of ["", "-wal", "-shm"]) {
+    try {
+      rmSync(path + suffix, { force: true });
+    } catch {
+      // The next snapshot tries again.
+    }
+  }
+}
