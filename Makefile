@@ -10,7 +10,7 @@ BUN := $(BUN_FOLDER)/bun
 export PATH := $(BUN_FOLDER):$(PATH)
 
 SOURCES := $(shell find src views policies migrations -type f 2>/dev/null)
-RELEASES := linux-x64 linux-x64-baseline linux-x64-musl linux-arm64 darwin-arm64 windows-x64
+RELEASES := linux-x64 linux-x64-musl linux-arm64 darwin-arm64 windows-x64
 VERSION = $(shell sed -n 's/.*"version": *"\([^"]*\)".*/\1/p' package.json)
 RELEASE = dist/release
 

@@ -17,7 +17,9 @@ export function readReport(xml: string): TestSummary {
   const failed: string[] = [];
   const skipped: string[] = [];
   let passed = 0;
-  for (const [, attributes = "", body = ""] of xml.matchAll(/<testcase\b((?:[^>"]|"[^"]*")*?)(?:\/>|>(.*?)<\/testcase>)/gs)) {
+  for (const [, attributes = "", body = ""] of xml.matchAll(
+    /<testcase\b((?:[^>"]|"[^"]*")*?)(?:\/>|>(.*?)<\/testcase>)/gs,
+  )) {
     const name = `${attribute(attributes, "file")}: ${attribute(attributes, "name")}`;
     if (body.includes("<failure") || body.includes("<error")) failed.push(name);
     else if (body.includes("<skipped")) skipped.push(name);
@@ -53,7 +55,10 @@ const ENTITIES: ReadonlyMap<string, string> = new Map([
 if (import.meta.main) {
   const [status = "0", folder = "dist/test-results"] = process.argv.slice(2);
   const files = [...new Glob("*.xml").scanSync({ cwd: folder, absolute: true })].sort();
-  const { passed, failed, skipped } = summarize(await Promise.all(files.map((file) => Bun.file(file).text())), Number(status));
+  const { passed, failed, skipped } = summarize(
+    await Promise.all(files.map((file) => Bun.file(file).text())),
+    Number(status),
+  );
   for (const name of skipped) console.log(`skipped, which fails here: ${name}`);
   for (const name of failed) console.log(`failed: ${name}`);
   const bad = failed.length + skipped.length;

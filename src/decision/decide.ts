@@ -1,29 +1,20 @@
-import { type EventData, Personal, type Recorder, refusedError } from "#src/audit/recorder.ts";
-import type { JsonObject } from "#src/base/canonical-json.ts";
+import { type Recorder, refusedError } from "#src/audit/recorder.ts";
 import type { Clock } from "#src/base/clock.ts";
 import { WritError } from "#src/base/errors.ts";
 import { type DecisionId, type IdSource, newId } from "#src/base/ids.ts";
-import type { Approval, Approvals } from "#src/consent/approvals.ts";
+import type { Approvals } from "#src/consent/approvals.ts";
 import type { Authorizer } from "#src/policy/authorizer.ts";
 import { decideTwice, type PolicyDecision } from "#src/policy/decide-twice.ts";
-import type { Statement, UnitResult } from "#src/store/unit.ts";
+import type { UnitResult } from "#src/store/unit.ts";
 import type { Keyring } from "#src/vault/keyring.ts";
 import type { Ask, MintedWrit, Outcome } from "./ask.ts";
 import type { ActivePolicies, Authority } from "./authority.ts";
-import { digestCall } from "./call-digest.ts";
+import { composeDecisionEvent, type DecisionExtras, type Verdict } from "./decision-event.ts";
+import { digestTarget } from "./digest-target.ts";
 import { mintWrit } from "./grant.ts";
-import { type BuiltRequest, buildRequest } from "./policy-request.ts";
+import { buildRequest } from "./policy-request.ts";
 import { type Reason, type ReasonCode, reason } from "./reasons.ts";
 import { resolveTarget, type Target } from "./target.ts";
-import { VERSIONS } from "./versions.ts";
-
-/** What a unit may add to a decision that the call follows at once, in the same commit. */
-export interface DecisionExtras {
-  /** Applied only with an allow. */
-  readonly statements: readonly Statement[];
-  /** Members of the event's data. */
-  readonly data: JsonObject;
-}
 
 /** Decides: the one way to an answer, whichever edge asks. */
 export interface Decider {
@@ -55,19 +46,6 @@ export interface DeciderDependencies {
 /** A decision whose ground moved is made again so often before it is given up. */
 const MAX_ATTEMPTS = 8;
 
-/** One attempt, before it is committed. */
-interface Verdict {
-  readonly decision: Outcome["decision"];
-  readonly reasons: readonly Reason[];
-  readonly determining: readonly string[];
-  readonly callDigest: string | undefined;
-  readonly statements: readonly Statement[];
-  /** The approval that an allow uses up, or that a step-up waits for. */
-  readonly approval: Approval | undefined;
-  /** Whether this step-up made it: it is discarded when the unit does not commit. */
-  readonly isNewApproval: boolean;
-}
-
 /** Makes the decider. */
 export function createDecider(dependencies: DeciderDependencies): Decider {
   const { authority, approvals, recorder, clock, ids, checkCapacity } = dependencies;
@@ -93,7 +71,7 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
           id: decisionId,
           type: `decision.${EVENT_SUFFIX[verdict.decision]}`,
           actor: ask.principal.subject,
-          data: decisionData({ ask, target, policies, policyDecision, request, verdict, writ, extras }),
+          data: composeDecisionEvent({ ask, target, policies, policyDecision, request, verdict, writ, extras }),
           blobs: [request.shared],
           statements: [...verdict.statements, ...(extras?.statements ?? [])],
           expectEpoch: epoch,
@@ -216,27 +194,9 @@ async function mintedDigest(ask: Ask, target: Target): Promise<string | undefine
   return ask.mint === undefined || target.call === undefined ? undefined : approvedDigest(ask, target, "call");
 }
 
-async function approvedDigest(ask: Ask, target: Target, bind: "call" | "resource"): Promise<string> {
+function approvedDigest(ask: Ask, target: Target, bind: "call" | "resource"): Promise<string> {
   const { tenant, agent } = ask.principal;
-  const { call, connection, command, resource } = target;
-  if (bind === "resource" || call === undefined || connection === undefined || ask.call === undefined) {
-    return digestCall({ tenant, agent: agent.id, call: null, command, resource });
-  }
-  return digestCall({
-    tenant,
-    agent: agent.id,
-    call: {
-      connection: connection.id,
-      origin: connection.origin + connection.basePath,
-      method: call.method,
-      path: call.path,
-      query: call.query,
-      headers: call.headers,
-      bodyHash: await ask.call.body.hash(),
-    },
-    command,
-    resource,
-  });
+  return digestTarget({ tenant, agent: agent.id, target, body: ask.call?.body }, bind);
 }
 
 async function approvalDetails(
@@ -285,61 +245,6 @@ function mint(
     ...(verdict.callDigest === undefined ? {} : { callDigest: verdict.callDigest }),
     ...(verdict.approval === undefined ? {} : { approval: verdict.approval.id }),
   });
-}
-
-interface EventParts {
-  readonly ask: Ask;
-  readonly target: Target;
-  readonly policies: ActivePolicies;
-  readonly policyDecision: PolicyDecision;
-  readonly request: BuiltRequest;
-  readonly verdict: Verdict;
-  readonly writ: MintedWrit | undefined;
-  readonly extras: DecisionExtras | undefined;
-}
-
-/** All that is needed to decide it again; what is personal is sealed by the recorder. */
-function decisionData(parts: EventParts): EventData {
-  const { ask, target, policies, policyDecision, request, verdict, writ, extras } = parts;
-  const { principal } = ask;
-  const personal = (value: JsonObject | string, isPersonal = true) =>
-    isPersonal ? new Personal(principal.subject, value) : value;
-  const claimed = request.policyRequest.context["claimed"] as JsonObject;
-  const { call } = target;
-  return {
-    decision: verdict.decision,
-    agent: principal.agent.id,
-    key: principal.token,
-    command: target.command,
-    tier: target.tier,
-    resource_type: target.resource.type,
-    resource: personal(target.resource.id, target.personalId),
-    resource_entity: personal(request.resourceEntity as unknown as JsonObject, target.personalId),
-    entities: { ref: `sha256:${request.shared.sha256}` },
-    context: request.writContext,
-    claimed: Object.keys(claimed).length === 0 ? undefined : personal(claimed),
-    connection: target.connection?.id,
-    method: call?.method,
-    path: call === undefined ? undefined : personal(call.path, isPathPersonal(target)),
-    query: call === undefined || call.query === "" ? undefined : personal(call.query),
-    call_digest: verdict.callDigest,
-    versions: { ...VERSIONS, policies: policies.version, connector: target.connectorVersion ?? null },
-    limits: [],
-    cosigned: verdict.decision === "allow" && verdict.approval !== undefined,
-    policies: [...verdict.determining],
-    policy_errors:
-      policyDecision.errors.length === 0 ? undefined : policyDecision.errors.map(({ policyId }) => policyId),
-    reasons: verdict.reasons.map(({ code }) => code),
-    approval: verdict.approval?.id,
-    run: ask.run,
-    writ: writ === undefined ? undefined : { cid: writ.cid, expires_at: writ.expiresAt, single_use: writ.singleUse },
-    ...extras?.data,
-  };
-}
-
-function isPathPersonal(target: Target): boolean {
-  const personal = target.call?.personal;
-  return target.personalId || (personal !== undefined && Object.keys(personal.parameters).length > 0);
 }
 
 async function settle(

@@ -12,7 +12,7 @@ import { verifyDelegationChain, verifyInvocation } from "#src/ucan/chain.ts";
 import { type Delegation, parseDelegation } from "#src/ucan/delegation.ts";
 import { didOfSigner } from "#src/ucan/did-key.ts";
 import { decodeTokenText, tokenCid } from "#src/ucan/envelope.ts";
-import { MAX_PROOFS } from "#src/ucan/invocation.ts";
+import { MAX_PROOFS, parseInvocation } from "#src/ucan/invocation.ts";
 import type { Keyring } from "#src/vault/keyring.ts";
 import type { WritArguments, WritMeta } from "./grant.ts";
 
@@ -32,6 +32,8 @@ export interface OpenedWrit {
   readonly principal: AgentPrincipal;
   /** The tenant's key that signed it. */
   readonly issuer: string;
+  /** The authority epoch that all of this was read under. */
+  readonly epoch: number;
   readonly revoked: ReadonlySet<string>;
 }
 
@@ -39,6 +41,8 @@ export interface OpenedWrit {
 export interface WritChecker {
   /** Throws `writ_invalid`, `writ_expired`, `writ_revoked`. */
   open(presented: PresentedWrit): Promise<OpenedWrit>;
+  /** Whether the writ or anything below it is pinned to one exact call, so that the call's digest is needed. */
+  isPinnedToCall(writ: OpenedWrit): boolean;
   /** Whether the writ and all below it cover this. Throws `writ_invalid`, `writ_expired`, `writ_revoked`, `writ_mismatch`. */
   check(writ: OpenedWrit, command: string, args: WritArguments): void;
 }
@@ -48,6 +52,7 @@ export interface WritCheckerDependencies {
   readonly reader: Reader;
   readonly keyring: Keyring;
   readonly clock: Clock;
+  readonly epochOf: (tenant: TenantId) => number;
 }
 
 /** The separator between a writ and the delegations below it, in a header. */
@@ -66,7 +71,7 @@ export function parsePresentedWrit(bearer: string, invocation: string | undefine
 }
 
 /** Makes the checker. */
-export function createWritChecker({ reader, keyring, clock }: WritCheckerDependencies): WritChecker {
+export function createWritChecker({ reader, keyring, clock, epochOf }: WritCheckerDependencies): WritChecker {
   const open = async (presented: PresentedWrit): Promise<OpenedWrit> => {
     const [first] = presented.proofs;
     if (first === undefined) throw new WritError("writ_invalid");
@@ -76,6 +81,7 @@ export function createWritChecker({ reader, keyring, clock }: WritCheckerDepende
     if (!keyring.ucanSigners(meta.tenant).some((signer) => didOfSigner(signer) === root.issuer)) {
       throw new WritError("writ_invalid", "the writ was not issued here");
     }
+    const epoch = epochOf(meta.tenant);
     const principal = await findPrincipal(reader, meta, root.audience);
     return {
       presented,
@@ -83,6 +89,7 @@ export function createWritChecker({ reader, keyring, clock }: WritCheckerDepende
       meta,
       principal,
       issuer: root.issuer,
+      epoch,
       revoked: await findRevoked(reader, meta.tenant, presented),
     };
   };
@@ -117,7 +124,13 @@ export function createWritChecker({ reader, keyring, clock }: WritCheckerDepende
     requireInvoked(grant.invocation.args, grant.command, command, args);
   };
 
-  return { open, check };
+  return { open, check, isPinnedToCall };
+}
+
+/** A policy that mentions the call's digest, wherever in the chain, or an invocation, which always names one. */
+function isPinnedToCall({ presented }: OpenedWrit): boolean {
+  if (presented.invocation !== undefined) return parseInvocation(presented.invocation).args["call"] !== "";
+  return presented.proofs.some((proof) => JSON.stringify(parseDelegation(proof).policy.source).includes(".call"));
 }
 
 /** An invocation names what it is for: exactly this call, not one that its chain would also allow. */

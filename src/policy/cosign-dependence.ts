@@ -19,8 +19,6 @@ function mayReadCosigned(node: unknown): boolean {
       return false;
     case "Var":
       return body === "context";
-    case "Record":
-      return Object.values(body as object).some(mayReadCosigned);
     case ".": {
       const { left, attr } = body as { left: unknown; attr: string };
       if (isContext(left)) return attr === "writ";
@@ -31,8 +29,9 @@ function mayReadCosigned(node: unknown): boolean {
       const { left } = body as { left: unknown };
       return !isContext(left) && !isContextWrit(left) && mayReadCosigned(left);
     }
+    // A record's values among them: its keys are the author's, so none of them is taken for a kind of node.
     default:
-      return Array.isArray(body) ? body.some(mayReadCosigned) : Object.values(body as object).some(mayReadCosigned);
+      return Object.values(body as object).some(mayReadCosigned);
   }
 }
 

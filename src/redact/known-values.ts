@@ -15,16 +15,10 @@ const BACKSLASH = 0x5c;
  */
 export function encodedForms(value: Uint8Array): Uint8Array[] {
   const base64 = [0, 1, 2].map((shift) => innerBase64(value, shift));
-  const url = [urlEncode(value), ...base64.map((text) => urlEncode(utf8(text)))];
   const texts = [
     ...base64,
     ...base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_")),
-    ...url.flatMap((text) => [
-      text,
-      lowerHex(text),
-      text.replaceAll("%20", "+"),
-      lowerHex(text).replaceAll("%20", "+"),
-    ]),
+    ...[value, ...base64.map((text) => utf8(text))].flatMap(urlForms),
   ];
   const forms = new Map<string, Uint8Array>();
   for (const form of [value, ...texts.map((text) => utf8(text))]) {
@@ -43,11 +37,23 @@ function innerBase64(value: Uint8Array, shift: number): string {
   return padded.toBase64().slice(first, last);
 }
 
-function urlEncode(value: Uint8Array): string {
+/** What encoders leave as it is besides letters and digits: RFC 3986 strictly; as a component; as a form field; as a path. */
+const URL_SAFE = ["-_.~", "-_.~!'()*", "-_.* ", "-_.~!'()*/:@$&+,;="];
+
+/** The forms in which encoders of URLs write `value`. */
+function urlForms(value: Uint8Array): string[] {
+  return URL_SAFE.flatMap((safe) => {
+    const upper = urlEncode(value, safe).replaceAll(" ", "+");
+    return [upper, lowerHex(upper)];
+  });
+}
+
+function urlEncode(value: Uint8Array, safe: string): string {
   let text = "";
   for (const byte of value) {
     const char = String.fromCharCode(byte);
-    text += /[A-Za-z0-9_.~-]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+    const kept = /[A-Za-z0-9]/.test(char) || safe.includes(char);
+    text += kept ? char : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   }
   return text;
 }

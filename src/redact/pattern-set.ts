@@ -26,6 +26,8 @@ export interface SecretPattern {
   readonly accepts?: ValueCheck;
   /** A pattern that knows its secret by what stands around it: where the secret has a format of its own, that id is used. */
   readonly contextual?: boolean;
+  /** Whether the anchor is part of a key that a `=`, `:` or `,` must follow: most words do not get further than that. */
+  readonly assigned?: boolean;
 }
 
 /** How many bytes before an anchor a secret may begin. */
@@ -39,6 +41,7 @@ export interface CompiledPattern {
   readonly behind: { readonly table: Uint8Array; readonly least: number; readonly most: number } | undefined;
   readonly accepts: ValueCheck | undefined;
   readonly contextual: boolean;
+  readonly assigned: boolean;
 }
 
 /** Patterns and the automaton over their anchors; immutable, shared by all scanners. */
@@ -66,5 +69,6 @@ function compilePattern(pattern: SecretPattern, slots: RunSlots): CompiledPatter
     behind: behind && { table: compileClass(behind.charClass), least: behind.least, most: behind.most },
     accepts: pattern.accepts,
     contextual: pattern.contextual ?? false,
+    assigned: pattern.assigned ?? false,
   };
 }

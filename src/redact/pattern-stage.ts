@@ -1,4 +1,5 @@
 import { utf8 } from "#src/base/bytes.ts";
+import type { AnchorAutomaton } from "./anchors.ts";
 import { compileClass, FAIL, type MatchState, MORE } from "./expression.ts";
 import { type CompiledPattern, MAX_LOOK_BEHIND, type PatternSet } from "./pattern-set.ts";
 import { type Findings, isEscapeLetter, type Stage } from "./stage.ts";
@@ -6,11 +7,48 @@ import { type Findings, isEscapeLetter, type Stage } from "./stage.ts";
 const ALNUM = compileClass("[A-Za-z0-9]");
 const WORD = compileClass("[A-Za-z0-9_-]");
 const HEX = compileClass("[0-9A-Fa-f]");
+const KEY = compileClass("[A-Za-z0-9_.-]");
+const GAP = compileClass("[ \\t\"'`\\\\)\\]]");
+const OPERATOR = compileClass("[=:,]");
+/** How far an operator may stand from its anchor, for an assigned pattern; further than any such pattern reaches. */
+const MAX_KEY_REST = 64;
 const BACKSLASH = 0x5c;
 const PERCENT = 0x25;
 /** What is kept of the bytes already given out: a pattern may look at them. */
 const CONTEXT_BYTES = MAX_LOOK_BEHIND + 8;
 const EMPTY = Buffer.alloc(0);
+
+/** Where the automaton stands. */
+interface Cursor {
+  /** The next byte. */
+  index: number;
+  state: number;
+  /** The state before the byte that made the last hit. */
+  before: number;
+}
+
+/**
+ * Moves the cursor behind the next byte at which an anchor ends; false when there is none. A function of its own, and
+ * nothing else in it: this loop is what clean text costs.
+ */
+function nextHit(automaton: AnchorAutomaton, bytes: Uint8Array, cursor: Cursor): boolean {
+  const { classOf, next, firstHit } = automaton;
+  const length = bytes.length;
+  let state = cursor.state;
+  for (let index = cursor.index; index < length; index += 1) {
+    const following = next[state + (classOf[bytes[index] as number] as number)] as number;
+    if (following >= firstHit) {
+      cursor.before = state;
+      cursor.state = following;
+      cursor.index = index + 1;
+      return true;
+    }
+    state = following;
+  }
+  cursor.state = state;
+  cursor.index = length;
+  return false;
+}
 
 /**
  * Replaces what the patterns match.
@@ -30,9 +68,7 @@ export class PatternStage implements Stage {
   #bytes: Buffer = EMPTY;
   /** The first byte not yet given out. */
   #emitted = 0;
-  /** The next byte for the automaton. */
-  #scanned = 0;
-  #state = 0;
+  readonly #cursor: Cursor = { index: 0, state: 0, before: 0 };
   /** The beginning of the match that waits for more, or infinity. */
   #pending = Number.POSITIVE_INFINITY;
 
@@ -57,8 +93,8 @@ export class PatternStage implements Stage {
     const output: Uint8Array[] = [];
     this.#scan(false, output);
     const { automaton } = this.#set;
-    const open = automaton.depths[this.#state / automaton.width] as number;
-    this.#emitTo(Math.min(this.#pending, this.#wordStart(this.#scanned - open)), output);
+    const open = automaton.depths[this.#cursor.state / automaton.width] as number;
+    this.#emitTo(Math.min(this.#pending, this.#wordStart(this.#cursor.index - open)), output);
     return output;
   }
 
@@ -78,7 +114,7 @@ export class PatternStage implements Stage {
     this.#bytes = joined;
     this.#match.bytes = joined;
     this.#emitted -= dropped;
-    this.#scanned -= dropped;
+    this.#cursor.index -= dropped;
     if (dropped > 0) this.#forget(dropped);
   }
 
@@ -92,39 +128,36 @@ export class PatternStage implements Stage {
   }
 
   #scan(final: boolean, output: Uint8Array[]): void {
-    const { classOf, next, firstHit } = this.#set.automaton;
+    const { automaton } = this.#set;
     const bytes = this.#bytes;
-    const length = bytes.length;
-    let index = this.#scanned;
-    let state = this.#state;
+    const cursor = this.#cursor;
     this.#pending = Number.POSITIVE_INFINITY;
-    while (index < length) {
-      const following = next[state + (classOf[bytes[index] as number] as number)] as number;
-      index += 1;
-      if (following < firstHit) {
-        state = following;
-        continue;
-      }
-      const outcome = this.#tryHits(following, index, final);
+    while (nextHit(automaton, bytes, cursor)) {
+      const before = cursor.before;
+      const outcome = this.#tryHits(cursor.state, cursor.index, final);
       if (outcome === MORE) {
-        index -= 1;
-        break;
+        cursor.index -= 1;
+        cursor.state = before;
+        return;
       }
-      state = following;
       if (outcome === FAIL) continue;
       this.#replace(outcome, output);
-      index = this.#emitted;
-      state = 0;
+      cursor.index = this.#emitted;
+      cursor.state = 0;
     }
-    this.#scanned = index;
-    this.#state = state;
   }
 
   /** The pattern that matches at an anchor ending before `end`, by index, or {@link FAIL} or {@link MORE}. */
   #tryHits(state: number, end: number, final: boolean): number {
     const { automaton, patterns } = this.#set;
+    let assigned: boolean | undefined;
     for (const { length, owner } of automaton.hits[state / automaton.width] ?? []) {
-      const outcome = this.#tryPattern(patterns[owner] as CompiledPattern, end - length, final);
+      const pattern = patterns[owner] as CompiledPattern;
+      if (pattern.assigned) {
+        assigned ??= this.#mayBeAssigned(end);
+        if (!assigned) continue;
+      }
+      const outcome = this.#tryPattern(pattern, end - length, final);
       if (outcome === FAIL) continue;
       const decided = outcome === MORE ? MORE : this.#moreSpecific(owner, final);
       if (decided === MORE) this.#pending = this.#startOf(patterns[owner] as CompiledPattern, end - length);
@@ -151,6 +184,16 @@ export class PatternStage implements Stage {
     if (pattern.accepts !== undefined && !pattern.accepts(this.#bytes, match.captureStart, match.captureEnd))
       return FAIL;
     return matched;
+  }
+
+  /** Whether an operator follows the key that goes on at `at`, as far as can be seen. */
+  #mayBeAssigned(at: number): boolean {
+    const bytes = this.#bytes;
+    let position = at;
+    const limit = Math.min(bytes.length, at + MAX_KEY_REST);
+    while (position < limit && KEY[bytes[position] as number] === 1) position += 1;
+    while (position < limit && GAP[bytes[position] as number] === 1) position += 1;
+    return position === limit || OPERATOR[bytes[position] as number] === 1;
   }
 
   /** Where the match would begin, or a position before all that is held when what stands before the anchor rules it out. */

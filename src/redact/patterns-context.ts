@@ -22,6 +22,16 @@ function anyCase(
   return { id, anchors, expression, ignoreCase: true, left: "any", contextual: true, ...(accepts && { accepts }) };
 }
 
+/** A pattern whose anchor is in a key that is assigned to. */
+function assigned(
+  id: string,
+  anchors: readonly string[],
+  expression: string,
+  accepts: SecretPattern["accepts"],
+): SecretPattern {
+  return { ...anyCase(id, anchors, expression, accepts), assigned: true };
+}
+
 const KEYS = "[A-Za-z0-9_.-]{0,24}";
 const SECRET_ANCHORS = [
   "secret",
@@ -36,7 +46,7 @@ const SECRET_ANCHORS = [
   "private_key",
   "client_key",
 ];
-const PASSWORD_ANCHORS = ["password", "passwd", "passphrase", "_pass", "pwd", "pass =", "pass="];
+const PASSWORD_ANCHORS = ["pass", "_pass", "pwd"];
 
 /** Secrets in a protocol's or a URL's usual place. */
 const PROTOCOL: readonly SecretPattern[] = [
@@ -89,13 +99,13 @@ const NEXT_KEY =
 
 /** A name beside a password: both go. */
 const PAIRS: readonly SecretPattern[] = [
-  anyCase(
+  assigned(
     "login-pair",
     ["user"],
     `user[A-Za-z_]{0,12}[ \\t]{0,4}=[ \\t]{0,4}([A-Za-z0-9_@-]{5,80}${NEXT_KEY}[ \\t]{0,4}=[ \\t]{0,4}[^\\s"'.(){},;$\\\\]{3,100})(?![(.\\[])`,
     isLikelyName,
   ),
-  anyCase(
+  assigned(
     "login-name",
     ["user"],
     `user[A-Za-z_]{0,12}(?:\\\\?["'])?[\\])]{0,2}${GAP}(?:=>|:=|=|:)${GAP}\\\\?["'](?![,:}\\]\\s])([^\\s"',;\\\\]{1,80})(?=\\\\?["']${NEXT_KEY}(?:\\\\?["'])?[\\])]{0,2}${GAP}(?:=>|:=|=|:))`,
@@ -104,7 +114,7 @@ const PAIRS: readonly SecretPattern[] = [
 ];
 
 const ASSIGNMENTS: readonly SecretPattern[] = [
-  anyCase("password", PASSWORD_ANCHORS, `${PASS}${KEYS}${ASSIGN}(?:${QUOTED}|${BARE})`, isLikelyPassword),
+  assigned("password", PASSWORD_ANCHORS, `${PASS}${KEYS}${ASSIGN}(?:${QUOTED}|${BARE})`, isLikelyPassword),
   anyCase("stated-password", ["password is "], "password is [\"'\\\\]{0,2}([^\\s\"'\\\\]{6,100})[\"'\\\\]", isLiteral),
   anyCase(
     "compared-secret",
@@ -112,7 +122,7 @@ const ASSIGNMENTS: readonly SecretPattern[] = [
     `(?:password|secret)[ ]{0,2}[!=]==?[ ]{0,2}\\\\?["'](?![,:}\\]\\s])([^"'\\\\\\s]{6,200})`,
     isLiteral,
   ),
-  anyCase("secret", SECRET_ANCHORS, `${SECRET}${KEYS}${ASSIGN_OR_COMMA}(?:${QUOTED}|${BARE})`, isLikelyRandom),
+  assigned("secret", SECRET_ANCHORS, `${SECRET}${KEYS}${ASSIGN_OR_COMMA}(?:${QUOTED}|${BARE})`, isLikelyRandom),
 ];
 
 /** Secrets that are known by the words around them. */

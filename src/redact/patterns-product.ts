@@ -48,7 +48,7 @@ export const PRODUCT_PATTERNS: readonly SecretPattern[] = [
   product(
     "okta-token",
     ["okta"],
-    "okta[A-Za-z0-9_.-]{0,24}[^A-Za-z0-9]{1,12}(?:default[ =]{1,4}[\"']?)?(00[A-Za-z0-9_-]{40})(?![A-Za-z0-9_-])",
+    "okta[A-Za-z0-9_.-]{0,24}[^A-Za-z0-9\\r\\n]{1,12}(?:\\r?\\n[ \\t]{1,16})?(?:default[ =]{1,4}[\"']?)?(00[A-Za-z0-9_-]{40})(?![A-Za-z0-9_-])",
   ),
   product("azure-devops-token", ["_pat"], `_pat${IS}([a-z0-9]{52})(?![A-Za-z0-9])`),
   product("sonar-token", ["sonar"], `sonar[._]?login${IS}([0-9a-f]{40})(?![0-9a-f])`),

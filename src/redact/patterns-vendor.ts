@@ -4,6 +4,8 @@ import type { SecretPattern } from "./pattern-set.ts";
 const END = "(?![A-Za-z0-9_-])";
 const END_ALNUM = "(?![A-Za-z0-9])";
 
+const TWILIO_ANCHORS = Array.from("0123456789abcdef", (digit) => `sk${digit}`);
+
 function token(id: string, anchors: readonly string[], expression: string): SecretPattern {
   return { id, anchors, expression };
 }
@@ -55,11 +57,13 @@ const CLOUD: readonly SecretPattern[] = [
     `dp\\.(?:ct|pt|st|sa|scim|audit)\\.(?:[a-z0-9_-]{2,35}\\.)?[A-Za-z0-9]{40,44}${END_ALNUM}`,
   ),
   token("vault-token", ["hvs.", "hvb.", "hvr."], "hv[sbr]\\.[A-Za-z0-9_-]{24,300}"),
-  token(
-    "vault-token-legacy",
-    ["s.", "b.", "r."],
-    `[sbr]\\.(?=[A-Za-z]{0,24}\\d)(?:CAESI[A-Za-z0-9_-]{60,200}|[A-Za-z0-9]{24,26})${END}`,
-  ),
+  {
+    id: "vault-token-legacy",
+    anchors: ["vault"],
+    ignoreCase: true,
+    left: "any",
+    expression: `vault[A-Za-z_-]{0,24}[\\"'=: ]{1,6}([sbr].(?:CAESI[A-Za-z0-9_-]{60,200}|[A-Za-z0-9]{24,26}))${END}`,
+  },
   token("dependency-track-key", ["odt_"], `odt_[A-Za-z0-9]{32,36}${END_ALNUM}`),
   token("grafana-token", ["glc_", "glsa_"], "(?:glc_eyJ[A-Za-z0-9+/=_-]{60,400}|glsa_[A-Za-z0-9]{32}_[0-9a-fA-F]{8})"),
   token("grafana-key", ["eyjrijoi"], "eyJrIjoi[A-Za-z0-9+/_-]{50,200}={0,2}"),
@@ -155,7 +159,7 @@ const SERVICES: readonly SecretPattern[] = [
     behind: { charClass: "[0-9]", least: 8, most: 10 },
     expression: `:AA[A-Za-z0-9_-]{32,34}${END}`,
   },
-  token("twilio-key", ["sk"], `SK[0-9a-f]{32}${END_ALNUM}`),
+  token("twilio-key", TWILIO_ANCHORS, `SK[0-9a-f]{32}${END_ALNUM}`),
   token("sendgrid-key", ["sg."], "SG\\.[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{43}"),
   token("mailgun-key", ["key-"], `key-[0-9a-f]{32}${END_ALNUM}`),
   {

@@ -4,8 +4,8 @@ import { toRfc3339 } from "#src/base/clock.ts";
 import { invariant } from "#src/base/errors.ts";
 import type { TenantId } from "#src/base/ids.ts";
 import type { Signer } from "#src/crypto/ed25519.ts";
-import { composeEvent, GENESIS_HASH, hashEvent } from "#src/ledger/event.ts";
-import { CompactRange, leafHash } from "#src/ledger/merkle.ts";
+import { composeEvent, digestEvent, GENESIS_HASH } from "#src/ledger/event.ts";
+import { CompactRange } from "#src/ledger/merkle.ts";
 import { sealMessage } from "#src/ledger/seal.ts";
 import type { Blob, Statement, Touch, Unit, UnitResult } from "./unit.ts";
 
@@ -185,16 +185,15 @@ export class Committer {
       prev: head.hash,
       dataJson: unit.event.dataJson,
     });
-    const encoded = Buffer.from(bytes, "utf8");
-    const hash = toHex(hashEvent(encoded));
+    const { hash, leaf } = digestEvent(bytes);
     this.prepare(
       "INSERT INTO events (tenant_id, seq, id, at, type, actor, bytes, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     ).run(unit.tenant, head.seq + 1, unit.event.id, at, unit.event.type, unit.event.actor, bytes, hash);
-    head.range.append(leafHash(encoded));
+    head.range.append(leaf);
     head.seq += 1;
     head.hash = hash;
     head.at = at;
-    head.storedBytes += encoded.length;
+    head.storedBytes += Buffer.byteLength(bytes);
   }
 
   private insertBlob(tenant: TenantId, blob: Blob, head: Head): void {

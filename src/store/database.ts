@@ -1,5 +1,7 @@
-import { Database } from "bun:sqlite";
-import { join } from "node:path";
+import { constants, Database } from "bun:sqlite";
+import { statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 
 /** The name of the database in the data folder. */
 export const DATABASE_FILE = "writ.db";
@@ -38,4 +40,25 @@ export function openForReading(path: string): Database {
   db.run("PRAGMA busy_timeout = 2000");
   db.run("PRAGMA cache_size = -8000");
   return db;
+}
+
+/**
+ * A connection for verifying a database that a server may or may not be running on: nothing is written to the database.
+ *
+ * Where no write-ahead log waits, the file is opened as one that does not change, which leaves no trace in the folder at
+ * all. Where one does (a server runs, or one was killed), SQLite coordinates through the log's index file, which it makes
+ * where it is missing; the log itself is not folded in. `isSettled` tells, when all was read, whether the first way still
+ * held: if a server has begun to write meanwhile, what was read may be of two states and has to be read again.
+ */
+export function openForVerifying(path: string): { readonly db: Database; isSettled(): boolean } {
+  if (hasLog(path)) return { db: openForReading(path), isSettled: () => true };
+  const flags = constants.SQLITE_OPEN_READONLY | constants.SQLITE_OPEN_URI;
+  const db = new Database(`${pathToFileURL(resolve(path)).href}?immutable=1`, flags);
+  db.run("PRAGMA trusted_schema = OFF");
+  db.run("PRAGMA cache_size = -8000");
+  return { db, isSettled: () => !hasLog(path) };
+}
+
+function hasLog(path: string): boolean {
+  return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }

@@ -38,6 +38,11 @@ export interface ConnectionSettings {
   readonly maxResponseBytes?: number;
   /** Path that a test asks for; `/` unless given. */
   readonly testPath?: string;
+  /**
+   * Whether the upstream's own address in JSON answers becomes the proxy's, so that a client stays behind it. On unless
+   * turned off for `npm-registry`, whose answers say where packages are; off for others.
+   */
+  readonly rewriteOrigin?: boolean;
 }
 
 /** A connection, without its secret. */

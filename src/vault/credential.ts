@@ -33,6 +33,7 @@ const FRAMING = new Set([
   "trailer",
   "expect",
 ]);
+const MIN_VALUE_CHARACTERS = 8;
 const MAX_VALUE_CHARACTERS = 16_384;
 
 /** Checks what an owner gave. Throws `invalid_argument`, never with the value in it. */
@@ -99,7 +100,9 @@ function checkHeaderValue(value: string): void {
 }
 
 function checkLength(value: string): void {
-  if (value.length === 0) refuse("the value is empty");
+  if (value.length < MIN_VALUE_CHARACTERS) {
+    refuse(`the value has fewer than ${MIN_VALUE_CHARACTERS} characters, too few to be recognised in an answer`);
+  }
   if (value.length > MAX_VALUE_CHARACTERS) refuse(`the value is longer than ${MAX_VALUE_CHARACTERS} characters`);
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { utf8 } from "#src/base/bytes.ts";
 import { WritError } from "#src/base/errors.ts";
 import { blobLine, eventLine, parseBundleLine } from "#src/ledger/bundle.ts";
@@ -26,6 +26,8 @@ async function readAll(chunks: Uint8Array[], maxBytes?: number): Promise<string[
   for await (const line of readLines(chunks, maxBytes)) lines.push(line);
   return lines;
 }
+
+setDefaultTimeout(30_000);
 
 describe("a bundle", () => {
   test("verifies", async () => {

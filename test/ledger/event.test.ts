@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { utf8 } from "#src/base/bytes.ts";
 import { canonicalize, type JsonObject } from "#src/base/canonical-json.ts";
@@ -38,6 +38,8 @@ const isEncodable = (value: unknown): boolean => {
     return false;
   }
 };
+
+setDefaultTimeout(30_000);
 
 describe("composeEvent", () => {
   test("gives the canonical form, for any parts", () => {
@@ -189,7 +191,7 @@ describe("parseCanonical", () => {
           expect(quick(text)).toBe(strict(text));
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 120 },
     );
   });
 
@@ -203,7 +205,7 @@ describe("parseCanonical", () => {
         const changed = text.slice(0, at) + replacement + text.slice(at + 1);
         expect(quick(changed)).toBe(strict(changed));
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { toHex, utf8 } from "#src/base/bytes.ts";
 import { canonicalize } from "#src/base/canonical-json.ts";
@@ -32,6 +32,8 @@ function rehash(chain: Chain, at: number, change: (text: string) => string): Eve
     return { seq, bytes: text, hash: prev };
   });
 }
+
+setDefaultTimeout(30_000);
 
 describe("an original", () => {
   test("verifies, with all that is known of it", async () => {

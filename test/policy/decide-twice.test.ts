@@ -246,6 +246,6 @@ test("leaving the second pass out where no policy reads `cosigned` changes no ou
         expect<unknown>(actual).toEqual(first.reason === "policy_error" ? first : second);
       }
     }),
-    { numRuns: 80 },
+    { numRuns: 50 },
   );
 });

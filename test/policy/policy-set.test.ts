@@ -261,10 +261,11 @@ describe("compilePolicies of named texts", () => {
 describe("positions", () => {
   test("a UTF-8 offset becomes a UTF-16 offset, whatever the text", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), fc.nat(), (text, n) => {
+      fc.property(fc.string({ unit: "binary", maxLength: 30 }), fc.nat(), (text, n) => {
         const at = [...text].slice(0, n % ([...text].length + 1)).join("");
         expect(utf16Offset(text, Buffer.byteLength(at))).toBe(at.length);
       }),
+      { numRuns: 40 },
     );
   });
 

@@ -78,7 +78,7 @@ describe("cutting the input", () => {
             expect([...second.findings()].sort()).toEqual([...first.findings()].sort());
           },
         ),
-        { numRuns: 400 },
+        { numRuns: 250 },
       );
     });
   }

@@ -14,5 +14,5 @@ export const HTTP_TABLE: RouteTable = {
   ),
   personal: ["query"],
   trailingSlash: "accept",
-  unlistedCommand: "/http/{connection_id}/{method}",
+  unlistedCommand: "/http/{connection_name}/{method}",
 };

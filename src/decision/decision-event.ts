@@ -1,0 +1,88 @@
+import { type EventData, Personal } from "#src/audit/recorder.ts";
+import type { JsonObject } from "#src/base/canonical-json.ts";
+import type { Approval } from "#src/consent/approvals.ts";
+import type { PolicyDecision } from "#src/policy/decide-twice.ts";
+import type { Statement } from "#src/store/unit.ts";
+import type { Ask, MintedWrit, Outcome } from "./ask.ts";
+import type { ActivePolicies } from "./authority.ts";
+import type { BuiltRequest } from "./policy-request.ts";
+import type { Reason } from "./reasons.ts";
+import type { Target } from "./target.ts";
+import { VERSIONS } from "./versions.ts";
+
+/** What a unit may add to a decision that the call follows at once, in the same commit. */
+export interface DecisionExtras {
+  /** Applied only with an allow. */
+  readonly statements: readonly Statement[];
+  /** Members of the event's data. */
+  readonly data: JsonObject;
+}
+
+/** One attempt, before it is committed. */
+export interface Verdict {
+  readonly decision: Outcome["decision"];
+  readonly reasons: readonly Reason[];
+  readonly determining: readonly string[];
+  readonly callDigest: string | undefined;
+  readonly statements: readonly Statement[];
+  /** The approval that an allow uses up, or that a step-up waits for. */
+  readonly approval: Approval | undefined;
+  /** Whether this step-up made it: it is discarded when the unit does not commit. */
+  readonly isNewApproval: boolean;
+}
+
+/** What a decision's event is made of. */
+export interface DecisionParts {
+  readonly ask: Ask;
+  readonly target: Target;
+  readonly policies: ActivePolicies;
+  readonly policyDecision: PolicyDecision;
+  readonly request: BuiltRequest;
+  readonly verdict: Verdict;
+  readonly writ: MintedWrit | undefined;
+  readonly extras: DecisionExtras | undefined;
+}
+
+/** All that is needed to decide it again; what is personal is sealed by the recorder. */
+export function composeDecisionEvent(parts: DecisionParts): EventData {
+  const { ask, target, policies, policyDecision, request, verdict, writ, extras } = parts;
+  const { principal } = ask;
+  const personal = (value: JsonObject | string, isPersonal = true) =>
+    isPersonal ? new Personal(principal.subject, value) : value;
+  const claimed = request.policyRequest.context["claimed"] as JsonObject;
+  const { call } = target;
+  return {
+    decision: verdict.decision,
+    agent: principal.agent.id,
+    key: principal.token,
+    command: target.command,
+    tier: target.tier,
+    resource_type: target.resource.type,
+    resource: personal(target.resource.id, target.personalId),
+    resource_entity: personal(request.resourceEntity as unknown as JsonObject, target.personalId),
+    entities: { ref: `sha256:${request.shared.sha256}` },
+    context: request.writContext,
+    claimed: Object.keys(claimed).length === 0 ? undefined : personal(claimed),
+    connection: target.connection?.id,
+    method: call?.method,
+    path: call === undefined ? undefined : personal(call.path, isPathPersonal(target)),
+    query: call === undefined || call.query === "" ? undefined : personal(call.query),
+    call_digest: verdict.callDigest,
+    versions: { ...VERSIONS, policies: policies.version, connector: target.connectorVersion ?? null },
+    limits: [],
+    cosigned: verdict.decision === "allow" && verdict.approval !== undefined,
+    policies: [...verdict.determining],
+    policy_errors:
+      policyDecision.errors.length === 0 ? undefined : policyDecision.errors.map(({ policyId }) => policyId),
+    reasons: verdict.reasons.map(({ code }) => code),
+    approval: verdict.approval?.id,
+    run: ask.run,
+    writ: writ === undefined ? undefined : { cid: writ.cid, expires_at: writ.expiresAt, single_use: writ.singleUse },
+    ...extras?.data,
+  };
+}
+
+function isPathPersonal(target: Target): boolean {
+  const personal = target.call?.personal;
+  return target.personalId || (personal !== undefined && Object.keys(personal.parameters).length > 0);
+}

@@ -1,0 +1,34 @@
+import type { Clock } from "#src/base/clock.ts";
+import { WritError } from "#src/base/errors.ts";
+import type { AgentPrincipal } from "#src/identity/authenticate.ts";
+import type { Authorizer } from "#src/policy/authorizer.ts";
+import { decideOnce } from "#src/policy/decide-twice.ts";
+import type { Authority } from "./authority.ts";
+import { buildRequest } from "./policy-request.ts";
+import type { Target } from "./target.ts";
+
+/** What {@link redecide} needs. */
+export interface RedecideDependencies {
+  readonly authority: Authority;
+  readonly authorizer: Authorizer;
+  readonly clock: Clock;
+}
+
+/**
+ * Whether the policies allow a call that a writ for command and resource alone is used for. Such a writ was decided without
+ * the connection and the attributes that only a call shows: they are decided on now. Throws `writ_mismatch` for a no.
+ */
+export async function redecide(
+  { authority, authorizer, clock }: RedecideDependencies,
+  principal: AgentPrincipal,
+  target: Target,
+  cosigned: boolean,
+): Promise<void> {
+  const { index } = await authority.policies(principal.tenant);
+  const { policyRequest } = buildRequest({ principal, target, claimed: {}, now: clock.now() });
+  const decision = decideOnce(authorizer, index, policyRequest, cosigned);
+  if (decision.decision === "allow") return;
+  throw new WritError("writ_mismatch", "the policies do not allow this call under a writ that names no call", {
+    details: { policies: decision.determining },
+  });
+}

@@ -1,0 +1,3 @@
+import { PRODUCT_VERSION } from "./base/version.ts";
+
+process.stdout.write(`writ ${PRODUCT_VERSION}\n`);

@@ -1,0 +1,27 @@
+import type { EventRow } from "../events.ts";
+import { type ExportInput, type ExportResult, exportBundle } from "./export-bundle.ts";
+import type { Job } from "./job.ts";
+import { type SearchInput, type SearchResult, searchEvents } from "./search-events.ts";
+import { type FolderReport, type VerifyInput, verifyChains } from "./verify-chains.ts";
+
+/** What the reader's thread can do: what each job is given, what it gives piece by piece, and at the end. */
+export interface Jobs {
+  readonly search: { readonly input: SearchInput; readonly item: EventRow; readonly result: SearchResult };
+  readonly export: { readonly input: ExportInput; readonly item: string; readonly result: ExportResult };
+  readonly verify: { readonly input: VerifyInput; readonly item: never; readonly result: FolderReport };
+}
+
+/** The name of a job. */
+export type JobName = keyof Jobs;
+
+/** The jobs by name. */
+export const JOBS: {
+  readonly [Name in JobName]: Job<Jobs[Name]["input"], Jobs[Name]["item"], Jobs[Name]["result"]>;
+} = {
+  search: searchEvents,
+  export: exportBundle,
+  // biome-ignore lint/correctness/useYield: it has a result and no items
+  verify: async function* verify(context, input) {
+    return verifyChains(context, input);
+  },
+};
