@@ -1,3 +1,8 @@
-import { PRODUCT_VERSION } from "./base/version.ts";
+import { run } from "./cli/run.ts";
+import { removeProxyVariables } from "./config/env.ts";
 
-process.stdout.write(`writ ${PRODUCT_VERSION}\n`);
+removeProxyVariables();
+
+const startApp = async () => (await import("./app.ts")).startApp;
+
+void run(process.argv.slice(2), startApp).then((code) => process.exit(code));

@@ -64,6 +64,8 @@ export interface Config {
   /** Addresses whose `X-Forwarded-*` headers are believed. */
   readonly trustProxy: readonly AddressRange[];
   readonly tls: TlsFiles | undefined;
+  /** PEM file with authorities to trust for upstreams, beside the public ones. */
+  readonly upstreamCaFile: string | undefined;
   /** The http or https proxy for upstream calls; may hold credentials. */
   readonly upstreamProxy: string | undefined;
   /** Private ranges that the instance operator lets connections reach. */
@@ -100,6 +102,7 @@ export function parseConfig(raw: RawEnvironment): Config {
     publicUrl: parseOrigin("WRIT_PUBLIC_URL", requiredTextOf(raw, "WRIT_PUBLIC_URL")),
     trustProxy: parseRanges("WRIT_TRUST_PROXY", textOf(raw, "WRIT_TRUST_PROXY")),
     tls: parseTls(raw),
+    upstreamCaFile: optional(raw, "WRIT_UPSTREAM_CA", parsePath),
     upstreamProxy: optional(raw, "WRIT_PROXY", parseProxyUrl),
     allowRanges: parseRanges("WRIT_ALLOW_RANGES", textOf(raw, "WRIT_ALLOW_RANGES")),
     logLevel: parseWord("WRIT_LOG", requiredTextOf(raw, "WRIT_LOG"), LOG_LEVELS),

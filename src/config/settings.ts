@@ -34,6 +34,12 @@ export const SETTINGS = [
   { name: "WRIT_TLS_CERT", default: "", reader: "server", meaning: "PEM file with the certificate chain" },
   { name: "WRIT_TLS_KEY", default: "", reader: "server", meaning: "PEM file with the certificate's key" },
   {
+    name: "WRIT_UPSTREAM_CA",
+    default: "",
+    reader: "server",
+    meaning: "PEM file with authorities to trust for upstreams, beside the public ones",
+  },
+  {
     name: "WRIT_PROXY",
     default: "",
     reader: "server",

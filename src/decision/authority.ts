@@ -1,15 +1,13 @@
 import { WritError } from "#src/base/errors.ts";
 import type { TenantId } from "#src/base/ids.ts";
-import { parseRouteTable } from "#src/connector/parse-table.ts";
-import { SHIPPED_TABLES } from "#src/connector/registry.ts";
 import type { RouteTable } from "#src/connector/table.ts";
 import type { CompiledPolicy } from "#src/policy/policy-set.ts";
 import { PolicyIndex } from "#src/policy/slice.ts";
-import { readConnectorTable } from "#src/store/connections.ts";
 import { readTenant } from "#src/store/instance.ts";
 import { readPolicyVersion } from "#src/store/policies.ts";
 import type { Reader } from "#src/store/reader.ts";
 import type { Connection, Connections } from "#src/vault/connections.ts";
+import type { Connectors } from "#src/vault/connectors.ts";
 
 /** A tenant's active policies. */
 export interface ActivePolicies {
@@ -32,6 +30,7 @@ export interface Authority {
 export interface AuthorityDependencies {
   readonly reader: Reader;
   readonly connections: Pick<Connections, "show">;
+  readonly connectors: Pick<Connectors, "find">;
   readonly epochOf: (tenant: TenantId) => number;
 }
 
@@ -46,7 +45,7 @@ interface TenantCache {
 const MAX_REMEMBERED = 2000;
 
 /** Makes the authority. */
-export function createAuthority({ reader, connections, epochOf }: AuthorityDependencies): Authority {
+export function createAuthority({ reader, connections, connectors, epochOf }: AuthorityDependencies): Authority {
   const caches = new Map<TenantId, TenantCache>();
   const indexes = new Map<string, Promise<PolicyIndex>>();
 
@@ -92,7 +91,7 @@ export function createAuthority({ reader, connections, epochOf }: AuthorityDepen
     connection: (tenant, idOrName) =>
       remember(cacheOf(tenant).connections, idOrName, () => connections.show(tenant, idOrName)),
     routeTable: (tenant, connector) =>
-      remember(cacheOf(tenant).tables, connector, () => loadTable(reader, tenant, connector)),
+      remember(cacheOf(tenant).tables, connector, () => loadTable(connectors, tenant, connector)),
   };
 }
 
@@ -103,13 +102,10 @@ async function loadIndex(reader: Reader, tenant: TenantId, version: number): Pro
   return PolicyIndex.buildInSteps(JSON.parse(row.compiled) as CompiledPolicy[]);
 }
 
-async function loadTable(reader: Reader, tenant: TenantId, connector: string): Promise<RouteTable> {
-  const own = await readConnectorTable(reader, tenant, connector);
-  if (own !== undefined) return parseRouteTable(JSON.parse(own.source));
-  const shipped = SHIPPED_TABLES.get(connector);
-  if (shipped === undefined)
-    throw new WritError("invalid_argument", `there is no connector \`${connector.slice(0, 64)}\``);
-  return shipped;
+async function loadTable(connectors: Pick<Connectors, "find">, tenant: TenantId, id: string): Promise<RouteTable> {
+  const connector = await connectors.find(tenant, id);
+  if (connector === undefined) throw new WritError("invalid_argument", `there is no connector \`${id.slice(0, 64)}\``);
+  return connector.table;
 }
 
 function remember<Value>(table: Map<string, Promise<Value>>, key: string, load: () => Promise<Value>): Promise<Value> {

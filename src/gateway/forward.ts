@@ -55,8 +55,9 @@ export interface ForwarderDependencies {
 /** For the metrics. */
 export interface CallObservation {
   readonly status: number | undefined;
+  readonly connector: string;
   readonly milliseconds: number;
-  readonly redactions: number;
+  readonly findings: ReadonlyMap<string, number>;
   readonly outcome: CallOutcome;
 }
 
@@ -225,7 +226,8 @@ class Forwarding {
     this.leave();
     const { principal, callId, decisionId, body } = this.call;
     const milliseconds = Math.round(performance.now() - this.started);
-    this.deps.observe({ status: this.status, milliseconds, redactions: sum(findings), outcome });
+    const { connector } = this.call.target.connection;
+    this.deps.observe({ status: this.status, connector, milliseconds, findings, outcome });
     await this.deps.recorder
       .record({
         tenant: principal.tenant,

@@ -47,6 +47,16 @@ export class Keyring {
     return { id: key.id, seed: key.secret, signer: createSigner(key.secret) };
   }
 
+  /** The ids of all master keys that are held, newest first. */
+  masterKeyIds(): readonly string[] {
+    return this.material.master.map((key) => key.id);
+  }
+
+  /** The seed of a seal key that is held. */
+  sealSeed(id: string): Bytes | undefined {
+    return this.material.seal.find((key) => key.id === id)?.secret;
+  }
+
   /** Every seal key that is held, newest first. */
   sealSigners(): readonly { readonly id: string; readonly at: string; readonly signer: Signer }[] {
     return this.material.seal.map((key) => ({

@@ -28,6 +28,7 @@ describe("defaults", () => {
       publicUrl: "http://localhost:8620",
       trustProxy: [],
       tls: undefined,
+      upstreamCaFile: undefined,
       upstreamProxy: undefined,
       allowRanges: [],
       logLevel: "info",

@@ -1,0 +1,66 @@
+import type { Command, CommandGroup } from "./command.ts";
+
+/** A command of the program: what the help says of it, and where it is. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<Command | CommandGroup>;
+}
+
+/** Every command, in the order of the help. Each is a file of its own, loaded when it is asked for. */
+export const COMMANDS: readonly CommandEntry[] = [
+  { name: "serve", summary: "run", load: async () => (await import("./serve.ts")).serve },
+  { name: "init", summary: "make the data folder and the keys", load: async () => (await import("./init.ts")).init },
+  {
+    name: "doctor",
+    summary: "check keys, clock, disk, chain, server and TLS",
+    load: async () => (await import("./doctor.ts")).doctor,
+  },
+  { name: "tenant", summary: "tenants of this instance", load: async () => (await import("./tenant.ts")).tenant },
+  { name: "agent", summary: "agents of a tenant", load: async () => (await import("./agent.ts")).agent },
+  { name: "key", summary: "keys that agents ask with", load: async () => (await import("./key.ts")).key },
+  {
+    name: "token",
+    summary: "tokens for automation and for enforcement points",
+    load: async () => (await import("./token.ts")).token,
+  },
+  {
+    name: "connection",
+    summary: "upstreams and the sealed credentials for them",
+    load: async () => (await import("./connection.ts")).connection,
+  },
+  {
+    name: "connector",
+    summary: "tables of what an upstream's routes mean",
+    load: async () => (await import("./connector.ts")).connector,
+  },
+  { name: "policy", summary: "what is allowed", load: async () => (await import("./policy.ts")).policy },
+  {
+    name: "authorize",
+    summary: "ask for a decision as an agent",
+    load: async () => (await import("./authorize.ts")).authorize,
+  },
+  {
+    name: "approvals",
+    summary: "what waits for a person",
+    load: async () => (await import("./approvals.ts")).approvals,
+  },
+  {
+    name: "approve",
+    summary: "say yes or no to one call",
+    load: async () => (await import("./approve.ts")).approve,
+  },
+  { name: "revoke", summary: "take a writ back", load: async () => (await import("./revoke.ts")).revoke },
+  { name: "audit", summary: "the chain of events", load: async () => (await import("./audit.ts")).audit },
+  {
+    name: "verify",
+    summary: "verify data folders and evidence bundles, offline",
+    load: async () => (await import("./verify.ts")).verify,
+  },
+  { name: "keys", summary: "the instance's own keys", load: async () => (await import("./keys.ts")).keys },
+  {
+    name: "redact",
+    summary: "remove secrets from standard input",
+    load: async () => (await import("./redact.ts")).redact,
+  },
+];

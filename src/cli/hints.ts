@@ -1,0 +1,27 @@
+import { isWritError } from "#src/base/errors.ts";
+import type { ErrorCode } from "#src/base/error-codes.ts";
+import { ApiError } from "./api-error.ts";
+
+const HINTS: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
+  ["approval_decided", "`writ approvals show ID` says how it was decided"],
+  ["clock_behind", "when the machine's clock is right, `writ doctor --accept-clock` says so to Writ"],
+  ["config_invalid", "`writ --help` lists the settings"],
+  ["disk_full", "free some space, or lower `WRIT_DISK_RESERVE`"],
+  ["forbidden", "run it on the host as the instance operator, or use a token that may do this"],
+  ["key_material_missing", "a new instance: `writ init` makes the keys; an old one: put back the keys it was made with"],
+  ["key_material_unsafe", "`chmod 600` the file, `chmod 700` its folder, and own both"],
+  ["locked", "a server that starts or stops holds the folder: try again, or ask it with `WRIT_URL` and `WRIT_TOKEN`"],
+  ["name_taken", "choose another name; one that was used stays taken"],
+  ["not_found", "`list` shows what is there; `--tenant NAME` chooses the tenant"],
+  ["not_ready", "try again in a moment"],
+  ["policy_invalid", "`writ policy check FILE` shows every problem"],
+  ["rate_limited", "try again in a minute"],
+  ["route_table_invalid", "`writ connector lint FILE` shows every problem"],
+  ["unauthenticated", "set `WRIT_TOKEN` to a credential that is still good"],
+]);
+
+/** What helps against an error, in a line, where something does. */
+export function hintFor(error: unknown): string | undefined {
+  if (error instanceof ApiError) return HINTS.get(error.code);
+  return isWritError(error) ? HINTS.get(error.code) : undefined;
+}

@@ -1,0 +1,204 @@
+import { join } from "node:path";
+import { type Audit, createAudit } from "#src/audit/audit.ts";
+import { createRecorder, type Recorder } from "#src/audit/recorder.ts";
+import { createTally, type Tally } from "#src/audit/tally.ts";
+import type { Clock } from "#src/base/clock.ts";
+import { WritError } from "#src/base/errors.ts";
+import type { IdSource } from "#src/base/ids.ts";
+import type { Log } from "#src/base/log.ts";
+import type { Capacity } from "#src/capacity.ts";
+import type { Config } from "#src/config/config.ts";
+import type { KeyPurpose } from "#src/config/key-line.ts";
+import type { KeyMaterial } from "#src/config/key-material.ts";
+import { type Approvals, createApprovals } from "#src/consent/approvals.ts";
+import { createSpool } from "#src/consent/spool.ts";
+import { type Authority, createAuthority } from "#src/decision/authority.ts";
+import { createDecider, type Decider } from "#src/decision/decide.ts";
+import { createRateLimiter, type RateLimiter } from "#src/decision/limits.ts";
+import { createPolicyVersions, type PolicyVersions } from "#src/decision/policy-versions.ts";
+import { createRevocations, type Revocations } from "#src/decision/revoke.ts";
+import { createWritChecker } from "#src/decision/writ.ts";
+import { createActiveCalls } from "#src/gateway/active-calls.ts";
+import { createForwarder } from "#src/gateway/forward.ts";
+import { createGateway } from "#src/gateway/proxy.ts";
+import type { Gateway } from "#src/gateway/proxy-call.ts";
+import { type ConnectionTester, createConnectionTester } from "#src/gateway/test-connection.ts";
+import { type Agents, createAgents } from "#src/identity/agents.ts";
+import { type Authenticator, createAuthenticator } from "#src/identity/authenticate.ts";
+import { createTenants, type Instance, type Tenants } from "#src/identity/tenants.ts";
+import { createTokens, type Tokens } from "#src/identity/tokens.ts";
+import type { Dialer } from "#src/io/dial.ts";
+import { createAuthorizer } from "#src/policy/authorizer.ts";
+import { loadCedar } from "#src/policy/cedar.ts";
+import type { Reader } from "#src/store/reader.ts";
+import type { ReaderPool } from "#src/store/reader-pool.ts";
+import type { Writer } from "#src/store/writer.ts";
+import type { WritMetrics } from "#src/telemetry/requests.ts";
+import { statusClass } from "#src/telemetry/requests.ts";
+import { type Connections, createConnections } from "#src/vault/connections.ts";
+import { type Connectors, createConnectors } from "#src/vault/connectors.ts";
+import { Keyring } from "#src/vault/keyring.ts";
+import { createKeyRotation, firstSealKey, type KeyRotation } from "#src/vault/rotation.ts";
+import { createTenantKeys } from "#src/vault/tenant-keys.ts";
+
+/** Every service of a running instance. Edges take what they need of it; nothing else makes services. */
+export interface Services {
+  readonly instance: Instance;
+  readonly authenticator: Authenticator;
+  readonly tenants: Tenants;
+  readonly agents: Agents;
+  readonly tokens: Tokens;
+  readonly connections: Connections;
+  readonly connectors: Connectors;
+  readonly connectionTester: ConnectionTester;
+  readonly policies: PolicyVersions;
+  readonly approvals: Approvals;
+  readonly authority: Authority;
+  readonly decider: Decider;
+  readonly gateway: Gateway;
+  readonly revocations: Revocations;
+  readonly rotation: KeyRotation;
+  readonly audit: Audit;
+  readonly recorder: Recorder;
+  readonly tally: Tally;
+  readonly limiter: RateLimiter;
+  readonly reader: Reader;
+}
+
+/** What services stand on. */
+export interface Ground {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly log: Log;
+  readonly writer: Writer;
+  readonly reader: Reader;
+  readonly pool: ReaderPool;
+  readonly dialer: Dialer;
+  readonly metrics: WritMetrics;
+  readonly capacity: Capacity;
+  readonly keyMaterial: KeyMaterial;
+  /** Adds a key where the instance keeps its material and returns all of it. */
+  readonly addKey: (purpose: KeyPurpose) => KeyMaterial;
+}
+
+/** Parsed slices of policies that are kept: some 5 KiB a policy each. */
+const MAX_POLICY_SETS = 512;
+
+/** Makes all services, and what a new instance consists of where it is not there yet. */
+export async function createServices(ground: Ground): Promise<Services> {
+  const { config, clock, ids, log, writer, reader, pool, dialer, metrics, capacity } = ground;
+  const { limits, publicUrl } = config;
+  loadCedar();
+  const keyring = new Keyring(ground.keyMaterial);
+  const keys = createTenantKeys({ keyring, reader, ids });
+  const recorder = createRecorder({ writer, sealer: keys, ids });
+  const epochOf = recorder.epochOf;
+  const tenants = createTenants({ recorder, reader, keys, ids, clock });
+  const instance = await tenants.provision(firstSealKey(keyring));
+  const rotation = createKeyRotation({
+    keyring,
+    keys,
+    recorder,
+    reader,
+    clock,
+    instanceTenant: instance.tenant,
+    addKey: ground.addKey,
+    useSealKey: writer.useSealKey,
+  });
+  await rotation.publishSealKeys(instance.operator);
+
+  const connectors = createConnectors({ recorder, reader, clock });
+  const connections = createConnections({
+    recorder,
+    reader,
+    keys,
+    ids,
+    clock,
+    checkConnector: async (tenant, connector) => {
+      if ((await connectors.find(tenant, connector)) === undefined) {
+        throw new WritError("invalid_argument", `there is no connector \`${connector.slice(0, 64)}\``);
+      }
+    },
+  });
+  const approvals = createApprovals({
+    recorder,
+    reader,
+    keys,
+    ids,
+    clock,
+    spool: createSpool(join(config.dataFolder, "spool"), keys),
+    ttlSeconds: limits.approvalTtlSeconds,
+  });
+  const authority = createAuthority({ reader, connections, connectors, epochOf });
+  const authorizer = createAuthorizer({ maxSets: MAX_POLICY_SETS });
+  const checkCapacity = capacity.check;
+  const decider = createDecider({
+    authority,
+    authorizer,
+    approvals,
+    recorder,
+    keyring,
+    ids,
+    clock,
+    checkCapacity,
+  });
+  const active = createActiveCalls();
+  const forwarder = createForwarder({
+    connections,
+    dialer,
+    recorder,
+    active,
+    clock,
+    log,
+    publicUrl,
+    maxResponseBytes: limits.maxResponseBytes,
+    observe: ({ status, connector, milliseconds, findings }) => {
+      metrics.upstreamCalls.add(1, connector, status === undefined ? "failed" : statusClass(status));
+      metrics.upstreamDuration.observe(milliseconds / 1000, connector);
+      for (const [kind, count] of findings) metrics.redactions.add(count, kind);
+    },
+  });
+  const writs = createWritChecker({ reader, keyring, clock, epochOf });
+  const gateway = createGateway({
+    decider,
+    writs,
+    approvals,
+    authority,
+    authorizer,
+    forwarder,
+    active,
+    recorder,
+    reader,
+    ids,
+    clock,
+    limits,
+    checkCapacity,
+  });
+  return {
+    instance,
+    authenticator: createAuthenticator({ reader, clock, epochOf }),
+    tenants,
+    agents: createAgents({ recorder, reader, keys, ids, clock }),
+    tokens: createTokens({ recorder, reader, keys, ids, clock }),
+    connections,
+    connectors,
+    connectionTester: createConnectionTester({ connections, dialer, recorder }),
+    policies: createPolicyVersions({ recorder, reader, clock }),
+    approvals,
+    authority,
+    decider,
+    gateway,
+    revocations: createRevocations(recorder, clock),
+    rotation,
+    audit: createAudit({ pool, reader, opener: keys, clock }),
+    recorder,
+    tally: createTally(recorder, log),
+    limiter: createRateLimiter({
+      perSource: limits.ratePerSource,
+      perAgent: limits.ratePerAgent,
+      perTenant: limits.ratePerTenant,
+    }),
+    reader,
+  };
+}
