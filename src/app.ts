@@ -32,8 +32,8 @@ export interface AppOptions {
   readonly config: Config;
   readonly raw: RawEnvironment;
   readonly log: Log;
-  /** `socket-only`: the operator's socket and nothing else, for a command on a host where no server runs. */
-  readonly listen?: "all" | "socket-only";
+  /** `tcp`: on its address and the operator's socket; `socket-only`: the operator's socket and nothing else, for a command on a host where no server runs. */
+  readonly listen?: "tcp" | "socket-only";
   readonly clock?: Clock;
   readonly ids?: IdSource;
   readonly resolve?: (host: string) => Promise<readonly string[]>;
@@ -41,8 +41,8 @@ export interface AppOptions {
 
 /** A running instance. */
 export interface App {
-  /** Where it listens: `http://127.0.0.1:8620`; undefined where it has the socket alone. */
-  readonly url: string | undefined;
+  /** Where it listens: `http://127.0.0.1:8620`, or `unix:` and the socket's path where it has that alone. */
+  readonly address: string;
   readonly socketPath: string;
   /** Key files that this start made, on a first run. */
   readonly createdKeys: readonly string[];
@@ -123,11 +123,11 @@ export async function startApp(options: AppOptions): Promise<App> {
       metrics,
       registry,
       capacity,
-      listen: options.listen ?? "all",
+      listen: options.listen ?? "tcp",
     });
     setListeners(http);
     return {
-      url: http.url,
+      address: http.url ?? `unix:${http.socketPath}`,
       socketPath: http.socketPath,
       createdKeys,
       services,

@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   disk_quota_exceeded: "the tenant's disk quota is used up",
   disk_full: "the disk is at its emergency reserve",
   encoding_unreadable: "the upstream used a content encoding that cannot be read and so not be cleaned",
+  host_unknown: "this server does not go by that host name",
   integer_out_of_range: "an integer is beyond plus or minus 2^53",
   internal: "something went wrong inside Writ",
   invalid_argument: "an argument is missing or malformed",

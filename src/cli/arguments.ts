@@ -1,4 +1,4 @@
-import { type Command, COMMON_OPTIONS, type Option, type Positional } from "./command.ts";
+import { COMMON_OPTIONS, type Command, type Option, type Positional } from "./command.ts";
 import { nearestWord } from "./nearest.ts";
 import { printable } from "./printable.ts";
 import { UsageError } from "./usage-error.ts";
@@ -88,21 +88,20 @@ export function parseArguments(command: Pick<Command, "options" | "positionals">
 function sortWords(known: ReadonlyMap<string, Option>, words: readonly string[]) {
   const options = new Map<string, string[]>();
   const places: string[] = [];
-  for (let index = 0; index < words.length; index += 1) {
-    const word = words[index] ?? "";
+  const queue = words.values();
+  for (const word of queue) {
     if (word === "--") {
-      places.push(...words.slice(index + 1));
-      break;
-    }
-    if (!word.startsWith("-") || word === "-") {
+      places.push(...queue);
+    } else if (!word.startsWith("-") || word === "-") {
       places.push(word);
-      continue;
+    } else {
+      const { option, inline } = readOption(known, word);
+      if (option.value === undefined && inline !== undefined)
+        throw new UsageError(`\`--${option.name}\` takes no value`);
+      const value = option.value === undefined ? "" : (inline ?? queue.next().value);
+      if (value === undefined) throw new UsageError(`\`--${option.name}\` needs a value: ${option.value}`);
+      addValue(options, option, value);
     }
-    const { option, inline } = readOption(known, word);
-    if (option.value === undefined && inline !== undefined) throw new UsageError(`\`--${option.name}\` takes no value`);
-    const value = option.value === undefined ? "" : (inline ?? words[(index += 1)]);
-    if (value === undefined) throw new UsageError(`\`--${option.name}\` needs a value: ${option.value}`);
-    addValue(options, option, value);
   }
   return { options, places };
 }
@@ -136,11 +135,15 @@ function addValue(options: Map<string, string[]>, option: Option, value: string)
 
 function checkOptions(known: Iterable<Option>, given: ReadonlyMap<string, readonly string[]>): void {
   for (const option of known) {
-    if (option.required && !given.has(option.name)) throw new UsageError(`\`--${option.name} ${option.value}\` is missing`);
+    if (option.required && !given.has(option.name))
+      throw new UsageError(`\`--${option.name} ${option.value}\` is missing`);
   }
 }
 
-function placeWords(positionals: readonly Positional[], words: readonly string[]): ReadonlyMap<string, readonly string[]> {
+function placeWords(
+  positionals: readonly Positional[],
+  words: readonly string[],
+): ReadonlyMap<string, readonly string[]> {
   const placed = new Map<string, readonly string[]>();
   let rest = words;
   for (const { name, optional, many } of positionals) {

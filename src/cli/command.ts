@@ -1,6 +1,6 @@
 import type { RawEnvironment } from "#src/config/env.ts";
-import type { Arguments } from "./arguments.ts";
 import type { StartApp } from "./application.ts";
+import type { Arguments } from "./arguments.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** An option: `--name`, or `--name VALUE` where it has a `value`. */

@@ -1,5 +1,5 @@
 import { SETTINGS } from "#src/config/settings.ts";
-import { type Command, COMMON_OPTIONS, type CommandGroup, type NamedCommand, type Option } from "./command.ts";
+import { COMMON_OPTIONS, type Command, type CommandGroup, type NamedCommand, type Option } from "./command.ts";
 import { formatTable } from "./terminal.ts";
 
 /** A name and what the help says of it. */

@@ -1,5 +1,5 @@
-import { isWritError } from "#src/base/errors.ts";
 import type { ErrorCode } from "#src/base/error-codes.ts";
+import { isWritError } from "#src/base/errors.ts";
 import { ApiError } from "./api-error.ts";
 
 const HINTS: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
@@ -8,7 +8,10 @@ const HINTS: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
   ["config_invalid", "`writ --help` lists the settings"],
   ["disk_full", "free some space, or lower `WRIT_DISK_RESERVE`"],
   ["forbidden", "run it on the host as the instance operator, or use a token that may do this"],
-  ["key_material_missing", "a new instance: `writ init` makes the keys; an old one: put back the keys it was made with"],
+  [
+    "key_material_missing",
+    "a new instance: `writ init` makes the keys; an old one: put back the keys it was made with",
+  ],
   ["key_material_unsafe", "`chmod 600` the file, `chmod 700` its folder, and own both"],
   ["locked", "a server that starts or stops holds the folder: try again, or ask it with `WRIT_URL` and `WRIT_TOKEN`"],
   ["name_taken", "choose another name; one that was used stays taken"],

@@ -3,8 +3,8 @@ import { resolve } from "node:path";
 import { isWritError } from "#src/base/errors.ts";
 import { parseConfig } from "#src/config/config.ts";
 import { createMissingKeyFiles, loadKeyMaterial } from "#src/config/key-material.ts";
-import { acquireFolderLock } from "#src/io/folder-lock.ts";
 import { ensureFolder } from "#src/io/durable-file.ts";
+import { acquireFolderLock } from "#src/io/folder-lock.ts";
 import type { Command, CommandContext } from "./command.ts";
 
 /** Makes what a server needs to start, and says what was made. */
@@ -28,7 +28,8 @@ export const init: Command = {
       keys.map(({ purpose, id, source }) => [purpose, id, source]),
       "",
     );
-    if (made.paths.length > 0) await terminal.print("next: copy the keys to a safe place off this machine, then `writ serve`");
+    if (made.paths.length > 0)
+      await terminal.print("next: copy the keys to a safe place off this machine, then `writ serve`");
     return 0;
   },
 };

@@ -1,10 +1,10 @@
 import { isWritError, messageOf } from "#src/base/errors.ts";
 import { PRODUCT_VERSION } from "#src/base/version.ts";
 import { readEnvironment } from "#src/config/env.ts";
-import { parseArguments } from "./arguments.ts";
 import type { StartApp } from "./application.ts";
+import { parseArguments } from "./arguments.ts";
 import type { Command, CommandContext, CommandGroup, ExitCode } from "./command.ts";
-import { type CommandEntry, COMMANDS } from "./commands.ts";
+import { COMMANDS, type CommandEntry } from "./commands.ts";
 import { commandHelp, findCommand, groupHelp, programHelp } from "./help.ts";
 import { hintFor } from "./hints.ts";
 import { nearestWord } from "./nearest.ts";

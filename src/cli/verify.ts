@@ -22,7 +22,14 @@ interface Finding {
 /** Verifies evidence, with nothing but the evidence and the keys that its reader knows. */
 export const verify: Command = {
   positionals: [{ name: "PATH", many: true }],
-  options: [{ name: "key", value: "KEY", many: true, help: "a seal key that is known from elsewhere: hex or base64, or its id" }],
+  options: [
+    {
+      name: "key",
+      value: "KEY",
+      many: true,
+      help: "a seal key that is known from elsewhere: hex or base64, or its id",
+    },
+  ],
   notes: [
     "PATH is a data folder, with a server on it or without, or an evidence bundle (`writ audit export`).",
     "Without --key the evidence is only shown to agree with itself: whoever made it could have made all of it.",
@@ -67,8 +74,15 @@ async function verifyPath(path: string, pinned: readonly string[]): Promise<Find
   return { path, kind: "bundle", ok: chain.ok, instance, chains: [chain], problems: [] };
 }
 
-async function printFinding(terminal: Terminal, { path, ok, kind, instance, chains, problems }: Finding): Promise<void> {
-  await terminal.printMarked(ok ? "good" : "bad", ok ? "verified" : "NOT VERIFIED", `  ${path}  (${kind}, ${instance})`);
+async function printFinding(
+  terminal: Terminal,
+  { path, ok, kind, instance, chains, problems }: Finding,
+): Promise<void> {
+  await terminal.printMarked(
+    ok ? "good" : "bad",
+    ok ? "verified" : "NOT VERIFIED",
+    `  ${path}  (${kind}, ${instance})`,
+  );
   for (const chain of chains) {
     await terminal.print();
     await terminal.printFields([
@@ -86,7 +100,9 @@ async function printFinding(terminal: Terminal, { path, ok, kind, instance, chai
 }
 
 function sealedText({ last, sealedThrough }: Chain): string {
-  return sealedThrough >= last ? "all" : `to event ${sealedThrough}; no seal covers the ${last - sealedThrough} after it`;
+  return sealedThrough >= last
+    ? "all"
+    : `to event ${sealedThrough}; no seal covers the ${last - sealedThrough} after it`;
 }
 
 async function printProblems(terminal: Terminal, [first, ...rest]: readonly VerifyProblem[]): Promise<void> {

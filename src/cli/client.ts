@@ -1,0 +1,208 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fromUtf8 } from "#src/base/bytes.ts";
+import { isWritError, messageOf, WritError } from "#src/base/errors.ts";
+import { createLog } from "#src/base/log.ts";
+import { type ClientConfig, parseClientConfig, parseConfig } from "#src/config/config.ts";
+import { loadKeyMaterial } from "#src/config/key-material.ts";
+import { ApiError } from "./api-error.ts";
+import type { RunningApp } from "./application.ts";
+import type { Arguments } from "./arguments.ts";
+import type { CommandContext, ExitCode } from "./command.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** A JSON object that the server answered. */
+export type Answer = Readonly<Record<string, unknown>>;
+/** Parameters of a query; those that are undefined are left out. */
+export type Query = Readonly<Record<string, string | number | undefined>>;
+
+/** The server, as commands ask it. Whatever is not a success is thrown as {@link ApiError}. */
+export interface Api {
+  get(path: string, query?: Query): Promise<Answer>;
+  post(path: string, body?: unknown): Promise<Answer>;
+  put(path: string, body: unknown): Promise<Answer>;
+  delete(path: string): Promise<Answer>;
+  /** An answer as it arrives. */
+  stream(path: string, query?: Query): Promise<AsyncIterable<Uint8Array>>;
+}
+
+/** Who asks, where it is not the instance operator. */
+export interface Caller {
+  /** A credential of Writ. */
+  readonly token: string;
+}
+
+/** The operator's socket, in the data folder. */
+export const SOCKET_FILE = "writ.sock";
+const ANSWER_MS = 130_000;
+const MAX_ANSWER_BYTES = 64 * 2 ** 20;
+
+interface Route {
+  readonly origin: string;
+  /** A socket of the file system to connect to instead. */
+  readonly unix: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * Opens the way to the server, lets `work` use it and closes it again.
+ *
+ * With `WRIT_URL` that is the server there; else the one on the data folder, through the operator's socket. Where none
+ * runs, one is started in this process for as long as `work` takes, on the socket alone: it takes the folder's lock, so
+ * that there are never two writers.
+ */
+export async function withApi(
+  context: CommandContext,
+  args: Arguments,
+  work: (api: Api) => Promise<ExitCode>,
+  caller?: Caller,
+): Promise<ExitCode> {
+  const config = parseClientConfig(context.environment());
+  const tenant = args.option("tenant");
+  if (config.url !== undefined) return work(createApi(remoteRoute(config, config.url, tenant, caller)));
+  const route = socketRoute(config.dataFolder, tenant, caller);
+  if (await isListening(route)) return work(createApi(route));
+  const app = await startOwnApp(context);
+  try {
+    return await work(createApi(route));
+  } finally {
+    await app.stop();
+  }
+}
+
+/** Whether a server answers: at `WRIT_URL`, or on the data folder's socket. */
+export async function isServerReachable(config: ClientConfig): Promise<boolean> {
+  return isListening(
+    config.url === undefined
+      ? socketRoute(config.dataFolder, undefined, undefined)
+      : { origin: config.url, unix: undefined, headers: {} },
+  );
+}
+
+function remoteRoute(config: ClientConfig, url: string, tenant: string | undefined, caller: Caller | undefined): Route {
+  if (tenant !== undefined) {
+    throw new UsageError("`--tenant` is for the instance operator", "a token belongs to one tenant and acts there");
+  }
+  const token = caller?.token ?? config.token;
+  if (token === undefined) throw new UsageError("`WRIT_URL` is set and `WRIT_TOKEN` is not");
+  return { origin: url, unix: undefined, headers: { authorization: `Bearer ${token}` } };
+}
+
+function socketRoute(dataFolder: string, tenant: string | undefined, caller: Caller | undefined): Route {
+  const headers =
+    caller !== undefined
+      ? { authorization: `Bearer ${caller.token}` }
+      : tenant !== undefined
+        ? { "writ-tenant": tenant }
+        : undefined;
+  return { origin: "http://localhost", unix: join(dataFolder, SOCKET_FILE), headers: headers ?? {} };
+}
+
+async function isListening(route: Route): Promise<boolean> {
+  if (route.unix !== undefined && !existsSync(route.unix)) return false;
+  try {
+    const response = await send(route, "GET", "/healthz", undefined);
+    await response.body?.cancel();
+    return true;
+  } catch (error) {
+    if (error instanceof ApiError) return false;
+    throw error;
+  }
+}
+
+async function startOwnApp({ environment, loadApp }: CommandContext): Promise<RunningApp> {
+  const raw = environment();
+  const config = parseConfig(raw);
+  // A command does not make an instance: without its keys this is the wrong folder, or not one yet.
+  loadKeyMaterial({ dataFolder: config.dataFolder, raw });
+  const level = config.logLevel === "debug" ? "debug" : "warn";
+  const log = createLog((line) => process.stderr.write(`${line}\n`), level);
+  const startApp = await loadApp();
+  try {
+    return await startApp({ config, raw, log, listen: "socket-only" });
+  } catch (error) {
+    if (!isWritError(error, "locked")) throw error;
+    throw new WritError("locked", "another process holds this data folder and does not answer on its socket");
+  }
+}
+
+function createApi(route: Route): Api {
+  const ask = async (method: string, path: string, body?: unknown): Promise<Answer> => {
+    const response = await send(route, method, path, body);
+    const text = await readBounded(response);
+    const answer = text === "" ? {} : parseAnswer(text);
+    if (!response.ok || answer === undefined) throw toApiError(response.status, answer);
+    return answer;
+  };
+  return {
+    get: (path, query) => ask("GET", path + formatQuery(query)),
+    post: (path, body) => ask("POST", path, body),
+    put: (path, body) => ask("PUT", path, body),
+    delete: (path) => ask("DELETE", path),
+    stream: async (path, query) => {
+      const response = await send(route, "GET", path + formatQuery(query), undefined, { hasNoEnd: true });
+      if (!response.ok) throw toApiError(response.status, parseAnswer(await readBounded(response)));
+      return response.body ?? new ReadableStream<Uint8Array>();
+    },
+  };
+}
+
+/** Throws {@link ApiError} with status 0 where no answer came. */
+async function send(
+  { origin, unix, headers }: Route,
+  method: string,
+  path: string,
+  body: unknown,
+  { hasNoEnd = false } = {},
+): Promise<Response> {
+  try {
+    return await fetch(`${origin}${path}`, {
+      method,
+      headers: body === undefined ? headers : { ...headers, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(unix === undefined ? {} : { unix }),
+      // A credential goes where it was meant to go.
+      redirect: "error",
+      ...(hasNoEnd ? {} : { signal: AbortSignal.timeout(ANSWER_MS) }),
+    });
+  } catch (error) {
+    throw new ApiError(0, "unreachable", `no answer from \`${unix ?? origin}\`: ${messageOf(error)}`);
+  }
+}
+
+async function readBounded(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    length += chunk.length;
+    if (length > MAX_ANSWER_BYTES) throw new ApiError(response.status, "unexpected_answer", "the answer is too large");
+    chunks.push(chunk);
+  }
+  return fromUtf8(Buffer.concat(chunks));
+}
+
+/** Undefined for what is no JSON object. */
+function parseAnswer(text: string): Answer | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Answer) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function toApiError(status: number, problem: Answer | undefined): ApiError {
+  const { code, detail, title } = problem ?? {};
+  if (problem === undefined || typeof code !== "string") {
+    return new ApiError(status, "unexpected_answer", `the answer is none of Writ's (status ${status})`);
+  }
+  const message = typeof detail === "string" ? detail : typeof title === "string" ? title : code;
+  return new ApiError(status, code, message, problem);
+}
+
+function formatQuery(query: Query = {}): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
+  const text = parameters.toString();
+  return text === "" ? "" : `?${text}`;
+}

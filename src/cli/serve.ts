@@ -1,0 +1,66 @@
+import { existsSync } from "node:fs";
+import { createLog } from "#src/base/log.ts";
+import { type Config, parseConfig } from "#src/config/config.ts";
+import { databasePath } from "#src/store/database.ts";
+import type { RunningApp } from "./application.ts";
+import type { Command } from "./command.ts";
+import { notifyServiceManager } from "./service-manager.ts";
+import type { Terminal } from "./terminal.ts";
+
+const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
+/** Runs the server until it is told to stop. */
+export const serve: Command = {
+  notes: [
+    "In an empty folder it makes the keys first, as `writ init` does. Logs are on standard error, a JSON object a line.",
+    "SIGTERM or SIGINT lets running requests end; a second one ends the program at once.",
+  ],
+  run: async (context, args) => {
+    const raw = context.environment();
+    const config = parseConfig(raw);
+    const log = createLog((line) => process.stderr.write(`${line}\n`), config.logLevel);
+    const isFirstRun = !existsSync(databasePath(config.dataFolder));
+    const startApp = await context.loadApp();
+    const stopped = stopSignal();
+    const app = await startApp({ config, raw, log, listen: "tcp" });
+    if (app.createdKeys.length > 0) {
+      log.warn("made keys: keep a copy of them off this machine", { files: app.createdKeys.join(", ") });
+    }
+    await notifyServiceManager(raw.notifySocket, "READY=1", log);
+    if (args.has("json")) await context.terminal.printJson({ address: app.address, pid: process.pid });
+    else await greet(context.terminal, config, app, isFirstRun);
+    const signal = await stopped;
+    log.info("stopping", { signal });
+    await notifyServiceManager(raw.notifySocket, "STOPPING=1", log);
+    await app.stop();
+    return 0;
+  },
+};
+
+/** The first signal to stop. From then on the next one has its usual effect. */
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    const listeners = SIGNALS.map((signal) => ({ signal, listener: () => take(signal) }));
+    const take = (signal: string): void => {
+      for (const each of listeners) process.removeListener(each.signal, each.listener);
+      resolve(signal);
+    };
+    for (const { signal, listener } of listeners) process.on(signal, listener);
+  });
+}
+
+async function greet(terminal: Terminal, config: Config, app: RunningApp, isFirstRun: boolean): Promise<void> {
+  await terminal.print(`writ listens on ${app.address}`);
+  if (!isFirstRun) return;
+  const prefix = config.dataFolder === "./data" ? "" : `WRIT_DATA=${config.dataFolder} `;
+  await terminal.print();
+  await terminal.print("Next, from another terminal:");
+  for (const line of NEXT_STEPS) await terminal.print(`  ${prefix}${line}`);
+}
+
+const NEXT_STEPS = [
+  "writ connection create github --connector github --url https://api.github.com --auth bearer",
+  "writ policy put policy.cedar --message 'first'",
+  "writ agent create helper",
+  "writ key create helper",
+];
