@@ -44,31 +44,29 @@ export async function* listAll(
   } while (after !== undefined);
 }
 
-/** Prints a list: a table for a person, a line each as JSON. */
+/** Prints a list: a table for a person, a line each as JSON. Gives the exit code of a command that did that. */
 export async function printList(
   terminal: Terminal,
   args: Arguments,
   entries: AsyncIterable<Answer> | Iterable<Answer>,
   columns: readonly Column[],
   nothing: string,
-): Promise<void> {
+): Promise<0> {
   const rows: string[][] = [];
   for await (const entry of entries) {
     if (args.has("json")) await terminal.printJson(entry);
     else rows.push(columns.map(([, member]) => textOf(entry, member)));
   }
-  if (args.has("json")) return;
-  await terminal.printTable(
-    columns.map(([heading]) => heading),
-    rows,
-    nothing,
-  );
+  const headings = columns.map(([heading]) => heading);
+  if (!args.has("json")) await terminal.printTable(headings, rows, nothing);
+  return 0;
 }
 
-/** Prints one object: a line a member for a person, itself as JSON. */
-export async function printThing(terminal: Terminal, args: Arguments, thing: Answer): Promise<void> {
+/** Prints one object: a line a member for a person, itself as JSON. Gives the exit code of a command that did that. */
+export async function printThing(terminal: Terminal, args: Arguments, thing: Answer): Promise<0> {
   if (args.has("json")) await terminal.printJson(thing);
   else await terminal.printFields(fieldsOf(thing));
+  return 0;
 }
 
 /** The members of an object by name, those inside others by `outer.inner`. */

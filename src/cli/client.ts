@@ -1,10 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 import { fromUtf8 } from "#src/base/bytes.ts";
 import { isWritError, messageOf, WritError } from "#src/base/errors.ts";
 import { createLog } from "#src/base/log.ts";
 import { type ClientConfig, parseClientConfig, parseConfig } from "#src/config/config.ts";
 import { loadKeyMaterial } from "#src/config/key-material.ts";
+import type { ListenAddress } from "#src/config/setting-values.ts";
 import { ApiError } from "./api-error.ts";
 import type { RunningApp } from "./application.ts";
 import type { Arguments } from "./arguments.ts";
@@ -205,4 +207,20 @@ function formatQuery(query: Query = {}): string {
   for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.set(name, String(value));
   const text = parameters.toString();
   return text === "" ? "" : `?${text}`;
+}
+
+/** When the certificate that a server on this machine shows is valid, in milliseconds. Whether it is trusted is not asked. */
+export function readServedCertificate(
+  listen: ListenAddress,
+): Promise<{ readonly validFrom: number; readonly validTo: number }> {
+  const host = listen.host === "0.0.0.0" ? "127.0.0.1" : listen.host === "::" ? "::1" : listen.host;
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({ host, port: listen.port, rejectUnauthorized: false, timeout: 5000 }, () => {
+      const { valid_from: from, valid_to: to } = socket.getPeerCertificate();
+      socket.destroy();
+      resolve({ validFrom: Date.parse(from), validTo: Date.parse(to) });
+    });
+    socket.on("error", reject);
+    socket.on("timeout", () => socket.destroy(new Error("no answer over TLS")));
+  });
 }

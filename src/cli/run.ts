@@ -17,6 +17,7 @@ import { UsageError } from "./usage-error.ts";
  */
 export async function run(words: readonly string[], loadApp: () => Promise<StartApp>): Promise<ExitCode> {
   const terminal = createTerminal();
+  reportUncaught(terminal);
   const context: CommandContext = { terminal, environment: readEnvironment, loadApp };
   try {
     return await dispatch(context, words);
@@ -111,6 +112,16 @@ function unknownCommand(shown: string, typed: string, names: readonly string[], 
     `there is no command \`${shown.slice(0, 80)}\``,
     nearest === undefined ? `\`${prefix} --help\` lists the commands` : `did you mean \`${prefix} ${nearest}\`?`,
   );
+}
+
+/** What nobody waited for ends the program too, in the same words. */
+function reportUncaught(terminal: Terminal): void {
+  const end = (error: unknown): void => {
+    const exit = (): never => process.exit(2);
+    reportError(terminal, error).then(exit, exit);
+  };
+  process.on("uncaughtException", end);
+  process.on("unhandledRejection", end);
 }
 
 async function reportError(terminal: Terminal, error: unknown): Promise<void> {

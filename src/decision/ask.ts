@@ -1,9 +1,6 @@
 import type { JsonObject } from "#src/base/canonical-json.ts";
-import type { ApprovalId, DecisionId, RunId } from "#src/base/ids.ts";
-import type { Tier } from "#src/connector/table.ts";
+import type { RunId } from "#src/base/ids.ts";
 import type { AgentPrincipal } from "#src/identity/authenticate.ts";
-import type { Reason } from "./reasons.ts";
-import type { Target } from "./target.ts";
 
 /** The bytes that a call carries. They are read only where they matter: for a digest, never to decide. */
 export interface CallBody {
@@ -47,36 +44,3 @@ export interface Ask {
   /** Whether an allow mints a writ, and how long it is to be good; left out: the call follows at once. */
   readonly mint?: { readonly ttlSeconds: number };
 }
-
-/** Where the decision stands in the chain. */
-export interface EventPlace {
-  readonly seq: number;
-  readonly hash: string;
-}
-
-interface Decided {
-  readonly decisionId: DecisionId;
-  readonly tier: Tier;
-  readonly reasons: readonly Reason[];
-  readonly target: Target;
-  readonly event: EventPlace;
-}
-
-/** The token that an allow gives. */
-export interface MintedWrit {
-  /** Base64url of the UCAN delegation. */
-  readonly token: string;
-  readonly cid: string;
-  /** Milliseconds. */
-  readonly expiresAt: number;
-  readonly singleUse: boolean;
-}
-
-/** What `decide` answers: durable before anyone sees it. */
-export type Outcome =
-  | (Decided & { readonly decision: "allow"; readonly writ?: MintedWrit; readonly approval?: ApprovalId })
-  | (Decided & { readonly decision: "deny" })
-  | (Decided & {
-      readonly decision: "step_up";
-      readonly approval: { readonly id: ApprovalId; readonly expiresAt: number };
-    });

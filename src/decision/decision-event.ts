@@ -3,12 +3,13 @@ import type { JsonObject } from "#src/base/canonical-json.ts";
 import type { Approval } from "#src/consent/approvals.ts";
 import type { PolicyDecision } from "#src/policy/decide-twice.ts";
 import type { Statement } from "#src/store/unit.ts";
-import type { Ask, MintedWrit, Outcome } from "./ask.ts";
+import type { Ask } from "./ask.ts";
 import type { ActivePolicies } from "./authority.ts";
+import type { MintedWrit, Outcome } from "./outcome.ts";
 import type { BuiltRequest } from "./policy-request.ts";
 import type { Reason } from "./reasons.ts";
 import type { Target } from "./target.ts";
-import { VERSIONS } from "./versions.ts";
+import { decidingVersions } from "./versions.ts";
 
 /** What a unit may add to a decision that the call follows at once, in the same commit. */
 export interface DecisionExtras {
@@ -68,7 +69,7 @@ export function composeDecisionEvent(parts: DecisionParts): EventData {
     path: call === undefined ? undefined : personal(call.path, isPathPersonal(target)),
     query: call === undefined || call.query === "" ? undefined : personal(call.query),
     call_digest: verdict.callDigest,
-    versions: { ...VERSIONS, policies: policies.version, connector: target.connectorVersion ?? null },
+    versions: { ...decidingVersions(), policies: policies.version, connector: target.connectorVersion ?? null },
     limits: [],
     cosigned: verdict.decision === "allow" && verdict.approval !== undefined,
     policies: [...verdict.determining],

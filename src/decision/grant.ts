@@ -5,7 +5,7 @@ import { didOfSigner } from "#src/ucan/did-key.ts";
 import type { Ipld } from "#src/ucan/ipld.ts";
 import { mintDelegation } from "#src/ucan/mint.ts";
 import type { Keyring } from "#src/vault/keyring.ts";
-import type { MintedWrit } from "./ask.ts";
+import type { MintedWrit } from "./outcome.ts";
 import type { Target } from "./target.ts";
 
 /** What a writ's `meta` says. Signed with the rest, so that what checks it needs no look-up. */

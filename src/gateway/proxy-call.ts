@@ -1,6 +1,6 @@
 import type { JsonObject } from "#src/base/canonical-json.ts";
 import type { DecisionId, RunId } from "#src/base/ids.ts";
-import type { Outcome } from "#src/decision/ask.ts";
+import type { Outcome } from "#src/decision/outcome.ts";
 import type { PresentedWrit } from "#src/decision/writ.ts";
 import type { AgentPrincipal } from "#src/identity/authenticate.ts";
 

@@ -52,7 +52,7 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
   unsupported_media_type: 415,
   upstream_failed: 502,
   upstream_too_large: 502,
-  verification_failed: 422,
+  verification_failed: 500,
   writ_expired: 401,
   writ_invalid: 401,
   writ_mismatch: 403,

@@ -10,6 +10,7 @@ import {
 } from "./cedar.ts";
 import type { PolicyRequest } from "./closure.ts";
 import type { CompiledPolicy } from "./policy-set.ts";
+import { neededContext, neededEntities, needsOf, type RequestNeeds } from "./request-needs.ts";
 import type { PolicyIndex, PolicySlice } from "./slice.ts";
 
 /** A policy that could not be evaluated; Cedar then leaves it out, so a `forbid` here is one that did not forbid. */
@@ -62,6 +63,7 @@ const MAX_ALIASES = 64;
 interface ParsedSet {
   readonly contentKey: string;
   readonly setName: string;
+  readonly needs: RequestNeeds;
   /** Where it is known by places: removed there when it goes. */
   readonly aliases: { readonly table: Map<string, ParsedSet>; readonly key: string }[];
 }
@@ -87,13 +89,13 @@ class SliceAuthorizer implements Authorizer {
       throw new WritError("policy_slice_too_large", undefined, { details: { limit: this.maxSlice } });
     }
     const set = this.parsedSet(index, slice);
-    const { principal, action, resource, context, entities } = request;
+    const { principal, action, resource, context } = request;
     const { decision, reason, errors } = authorizeWithSet({
       principal: { type: principal.type, id: principal.id },
       action: { type: action.type, id: action.id },
       resource: { type: resource.type, id: resource.id },
-      context,
-      entities,
+      context: neededContext(set.needs, context),
+      entities: neededEntities(set.needs, request, slice),
       preparsedPolicySetId: set.setName,
     } as unknown as StatefulAuthorizationCall);
     return {
@@ -147,7 +149,7 @@ class SliceAuthorizer implements Authorizer {
       throw cause;
     }
     this.parsed += 1;
-    const set: ParsedSet = { contentKey, setName, aliases: [] };
+    const set: ParsedSet = { contentKey, setName, needs: needsOf(policies), aliases: [] };
     this.byContent.set(contentKey, set);
     return set;
   }

@@ -97,7 +97,7 @@ function evaluatePass(
 function requireTierGroup(writ: JsonObject, slice: PolicySlice): void {
   const tier = Object.hasOwn(writ, "tier") ? writ["tier"] : undefined;
   if (tier === undefined) return;
-  if (slice.actionClosure.includes(entityKey({ type: "Action", id: `tier:${String(tier)}` }))) return;
+  if (slice.closures.action.includes(entityKey({ type: "Action", id: `tier:${String(tier)}` }))) return;
   throw new WritError("invalid_argument", "the action is not in the group of its tier");
 }
 

@@ -2,6 +2,7 @@ import { canonicalize } from "#src/base/canonical-json.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
 import { type PolicyJson, parsePolicyText } from "./cedar.ts";
 import { dependsOnCosigned } from "./cosign-dependence.ts";
+import { type PolicyReads, readsOf } from "./policy-reads.ts";
 import { type PolicyPiece, positionAt, scanPolicyText, utf16Offset } from "./policy-text.ts";
 import { type PolicyScope, scopeOf } from "./scope.ts";
 
@@ -17,6 +18,8 @@ export interface CompiledPolicy {
   readonly scope: PolicyScope;
   /** Whether it may say something else when a person has vouched. */
   readonly readsCosigned: boolean;
+  /** What its conditions can read of a request; left out: everything. */
+  readonly reads?: PolicyReads;
   /** SHA-256, hex, of id and text. */
   readonly hash: string;
 }
@@ -146,6 +149,7 @@ function toCompiled(
   annotations: Readonly<Record<string, string>>,
   json: PolicyJson,
 ): CompiledPolicy {
+  const reads = readsOf(json);
   return {
     id,
     text,
@@ -153,6 +157,7 @@ function toCompiled(
     annotations,
     scope: scopeOf(json),
     readsCosigned: dependsOnCosigned(json),
+    ...(reads === undefined ? {} : { reads }),
     hash: sha256Hex(canonicalize(["writ.policy.v1", id, text])),
   };
 }

@@ -2,6 +2,7 @@ import { WritError } from "#src/base/errors.ts";
 import { builtinPolicies } from "./builtin.ts";
 import { type Closure, EntityGraph, type PolicyRequest } from "./closure.ts";
 import { BUILTIN_ID_PREFIX, type CompiledPolicy } from "./policy-set.ts";
+import type { PolicyScope } from "./scope.ts";
 import { ANY, ScopeDimension } from "./scope-dimension.ts";
 import { ShardedMap } from "./sharded-map.ts";
 import { boundSlices, DEFAULT_MAX_ANCESTORS, type IndexedScope } from "./slice-bound.ts";
@@ -10,8 +11,8 @@ import { boundSlices, DEFAULT_MAX_ANCESTORS, type IndexedScope } from "./slice-b
 export interface PolicySlice {
   /** Ascending. */
   readonly places: readonly number[];
-  /** The action and its groups, as keys. */
-  readonly actionClosure: Closure;
+  /** Principal, action and resource, each with its ancestors, as keys. */
+  readonly closures: Readonly<Record<keyof PolicyScope, Closure>>;
 }
 
 /** The policies that share a constraint on principal and action: places and, beside each, its resource's constraint. */
@@ -100,10 +101,14 @@ export class PolicyIndex {
   match(request: PolicyRequest): PolicySlice {
     const graph = new EntityGraph(request.entities);
     const { principal, action, resource } = request;
-    const actionClosure = graph.closureOf(action);
-    const principals = this.principals.match(principal, graph.closureOf(principal));
-    const actions = this.actions.match(action, actionClosure);
-    const resources = this.resources.match(resource, graph.closureOf(resource));
+    const closures = {
+      principal: graph.closureOf(principal),
+      action: graph.closureOf(action),
+      resource: graph.closureOf(resource),
+    };
+    const principals = this.principals.match(principal, closures.principal);
+    const actions = this.actions.match(action, closures.action);
+    const resources = this.resources.match(resource, closures.resource);
     const places: number[] = [];
     for (const byPrincipal of principals) {
       const table = this.tableOf(byPrincipal);
@@ -112,7 +117,7 @@ export class PolicyIndex {
         if (bucket !== undefined) collect(bucket, resources, places);
       }
     }
-    return { places: places.sort((a, b) => a - b), actionClosure };
+    return { places: places.length > 1 ? places.sort((a, b) => a - b) : places, closures };
   }
 
   /**

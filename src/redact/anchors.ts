@@ -1,100 +1,150 @@
-/**
- * An automaton that finds all of many short strings in one pass, in either ASCII case.
- *
- * It is Aho and Corasick's, with every transition resolved beforehand: one table look-up a byte, whatever the input.
- * States are numbered by their row in `next`, so that `next[state + classOf[byte]]` is the following state; all states
- * where an anchor ends are numbered from `firstHit` on.
- */
-export interface AnchorAutomaton {
-  /** The column of a byte in `next`: bytes that no anchor contains share one. */
-  readonly classOf: Uint8Array;
-  readonly next: Uint16Array | Int32Array;
-  /** The number of columns. */
-  readonly width: number;
-  readonly firstHit: number;
-  /** By row: how many of the last bytes may yet become an anchor. */
-  readonly depths: Uint8Array;
-  /** By row: the anchors that end here, longest first. */
-  readonly hits: readonly (readonly AnchorHit[])[];
-}
-
-/** An anchor that ends at a position. */
-export interface AnchorHit {
-  readonly length: number;
+/** A short string at which a pattern may match. */
+export interface Anchor {
+  /** At least {@link MIN_ANCHOR_BYTES} ASCII characters; lower case where `ignoreCase`. */
+  readonly text: string;
+  readonly ignoreCase: boolean;
+  /** By byte, whether it may stand behind the anchor: where it may not, nothing can match. */
+  readonly follow: Uint8Array;
   /** What the anchor was added for. */
   readonly owner: number;
 }
 
-interface Node {
-  readonly children: Map<number, Node>;
-  readonly depth: number;
-  readonly own: AnchorHit[];
-  fail: Node | undefined;
-  all: AnchorHit[];
-  row: number;
+/**
+ * Finds all of many anchors: a filter over pairs of bytes that says where one may begin, and a trie that says which do.
+ *
+ * The filter looks at two neighbouring pairs, and only at every other position: an anchor begins at the first byte of the
+ * first pair (the low half of the bits) or one byte before it (the high half). Each bit stands for a group of anchors; it
+ * is set for a pair where an anchor of the group has it, so that `first[a] & second[b]` is zero almost everywhere.
+ */
+export interface AnchorIndex {
+  /** By pair of bytes, the second being the high one. */
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+  /** The column of a byte in `next`: letters of either case share one, bytes that no anchor contains have 0. */
+  readonly classOf: Uint8Array;
+  /** `next[node * width + classOf[byte]]`: the following node, 0 for none; the root is 0. */
+  readonly next: Uint16Array;
+  readonly width: number;
+  /** By node: the anchors that end there. Letters of an anchor with a fixed case are not yet compared. */
+  readonly ends: readonly (readonly Anchor[] | undefined)[];
+  /** By node and byte, `node << 8 | byte`: whether an anchor ends at the node that the byte may follow. */
+  readonly follow: Uint8Array;
 }
 
-/** Builds the automaton of `anchors`: lower-case ASCII strings of 2 to 64 characters, each with its owner. */
-export function buildAnchorAutomaton(anchors: readonly { text: string; owner: number }[]): AnchorAutomaton {
-  const root = newNode(0);
+/** The shortest anchor: one that covers a pair of bytes wherever it stands. */
+export const MIN_ANCHOR_BYTES = 3;
+/** The bits that say: an anchor may begin at the first pair. */
+const BEGINS_HERE = 0xffff;
+const GROUPS = 16;
+
+/**
+ * The first position, from `from` on, at which an anchor begins and may be matched, or has to be looked at because the end is
+ * near; `bytes.length` when there is none. `pairs` are the bytes, two by two. A function of its own, and nothing else in it:
+ * this loop is what clean text costs.
+ */
+export function nextAnchor(index: AnchorIndex, bytes: Uint8Array, pairs: Uint16Array, from: number): number {
+  const { first, second } = index;
+  const last = pairs.length - 1;
+  let at = (from + 1) >> 1;
+  if (at < last) {
+    let pair = pairs[at] as number;
+    for (; at < last; at += 1) {
+      const following = pairs[at + 1] as number;
+      const bits = (first[pair] as number) & (second[following] as number);
+      pair = following;
+      if (bits === 0) continue;
+      const here = at << 1;
+      if (bits >>> GROUPS !== 0 && here > from && mayMatchAt(index, bytes, here - 1)) return here - 1;
+      if ((bits & BEGINS_HERE) !== 0 && mayMatchAt(index, bytes, here)) return here;
+    }
+  }
+  for (let position = Math.max(from, (at << 1) - 1); position < bytes.length; position += 1)
+    if (mayMatchAt(index, bytes, position)) return position;
+  return bytes.length;
+}
+
+/** Whether an anchor begins at `at` with a byte behind it that may follow, as far as can be seen. */
+function mayMatchAt({ classOf, next, width, follow }: AnchorIndex, bytes: Uint8Array, at: number): boolean {
+  const length = bytes.length;
+  let node = 0;
+  for (let position = at; position < length; position += 1) {
+    const byte = bytes[position] as number;
+    if (follow[(node << 8) | byte] === 1) return true;
+    node = next[node * width + (classOf[byte] as number)] as number;
+    if (node === 0) return false;
+  }
+  return true;
+}
+
+/** Builds the index of `anchors`. Anchors of the same text keep their order. */
+export function buildAnchorIndex(anchors: readonly Anchor[]): AnchorIndex {
+  return { ...buildFilter(anchors), ...buildTrie(anchors) };
+}
+
+function buildFilter(anchors: readonly Anchor[]): Pick<AnchorIndex, "first" | "second"> {
+  const first = new Int32Array(65_536);
+  const second = new Int32Array(65_536);
+  const sorted = [...anchors].sort((a, b) => (a.text < b.text ? -1 : 1));
+  for (const [index, anchor] of sorted.entries()) {
+    const group = 1 << Math.floor((index * GROUPS) / sorted.length);
+    addPair(first, anchor, 0, group);
+    addPair(second, anchor, 2, group);
+    addPair(first, anchor, 1, group << GROUPS);
+    addPair(second, anchor, 3, group << GROUPS);
+  }
+  return { first, second };
+}
+
+/** Sets `bits` for each pair that may stand at `offset` of the anchor. */
+function addPair(table: Int32Array, anchor: Anchor, offset: number, bits: number): void {
+  const lows = bytesAt(anchor, offset);
+  for (const high of bytesAt(anchor, offset + 1)) {
+    for (const low of lows) table[low | (high << 8)] = (table[low | (high << 8)] as number) | bits;
+  }
+}
+
+const ALL_BYTES: readonly number[] = Array.from({ length: 256 }, (_, byte) => byte);
+
+function bytesAt({ text, ignoreCase, follow }: Anchor, offset: number): readonly number[] {
+  if (offset > text.length) return ALL_BYTES;
+  if (offset === text.length) return ALL_BYTES.filter((byte) => follow[byte] === 1);
+  const code = text.charCodeAt(offset);
+  return ignoreCase && isLower(code) ? [code, code - 32] : [code];
+}
+
+function buildTrie(anchors: readonly Anchor[]): Omit<AnchorIndex, "first" | "second"> {
   const classOf = new Uint8Array(256);
   let width = 1;
-  for (const { text, owner } of anchors) {
-    let node = root;
-    for (let i = 0; i < text.length; i += 1) {
-      const byte = text.charCodeAt(i);
-      if (classOf[byte] === 0) classOf[byte] = width++;
-      const column = classOf[byte] as number;
-      let child = node.children.get(column);
+  for (const byte of new Set(anchors.flatMap(({ text }) => [...text.toLowerCase()].map((char) => char.charCodeAt(0)))))
+    classOf[byte] = width++;
+  for (let lower = 97; lower <= 122; lower += 1) classOf[lower - 32] = classOf[lower] as number;
+  const children: Map<number, number>[] = [new Map()];
+  const ends: (Anchor[] | undefined)[] = [undefined];
+  for (const anchor of anchors) {
+    let node = 0;
+    for (const char of anchor.text) {
+      const column = classOf[char.charCodeAt(0)] as number;
+      let child = children[node]?.get(column);
       if (child === undefined) {
-        child = newNode(node.depth + 1);
-        node.children.set(column, child);
+        child = children.length;
+        children[node]?.set(column, child);
+        children.push(new Map());
+        ends.push(undefined);
       }
       node = child;
     }
-    node.own.push({ length: text.length, owner });
+    ends[node] = [...(ends[node] ?? []), anchor];
   }
-  for (let upper = 65; upper <= 90; upper += 1) classOf[upper] = classOf[upper + 32] as number;
-
-  const order = linkFailures(root);
-  const numbered = [...order.filter((node) => node.all.length === 0), ...order.filter((node) => node.all.length > 0)];
-  for (const [row, node] of numbered.entries()) node.row = row;
-  const cells = numbered.length * width;
-  const next = cells <= 65_536 ? new Uint16Array(cells) : new Int32Array(cells);
-  for (const node of order) {
-    const from = node.fail === undefined ? undefined : node.fail.row * width;
-    for (let column = 0; column < width; column += 1) {
-      const child = node.children.get(column);
-      const fallback = from === undefined ? root.row * width : (next[from + column] as number);
-      next[node.row * width + column] = child === undefined ? fallback : child.row * width;
-    }
-  }
-  return {
-    classOf,
-    next,
-    width,
-    firstHit: order.filter((node) => node.all.length === 0).length * width,
-    depths: Uint8Array.from(numbered, (node) => node.depth),
-    hits: numbered.map((node) => node.all),
-  };
+  const next = new Uint16Array(children.length * width);
+  for (const [node, columns] of children.entries())
+    for (const [column, child] of columns) next[node * width + column] = child;
+  const follow = new Uint8Array(children.length * 256);
+  for (const [node, anchors] of ends.entries())
+    for (const anchor of anchors ?? [])
+      for (let byte = 0; byte < 256; byte += 1) if (anchor.follow[byte] === 1) follow[(node << 8) | byte] = 1;
+  return { classOf, next, width, ends, follow };
 }
 
-function newNode(depth: number): Node {
-  return { children: new Map(), depth, own: [], fail: undefined, all: [], row: 0 };
-}
-
-/** Sets each node's failure link and complete hits; gives the nodes breadth first, the root being the first. */
-function linkFailures(root: Node): Node[] {
-  const order: Node[] = [root];
-  for (let i = 0; i < order.length; i += 1) {
-    const node = order[i] as Node;
-    node.all = [...node.own, ...(node.fail?.all ?? [])];
-    for (const [column, child] of node.children) {
-      let fail = node.fail;
-      while (fail !== undefined && !fail.children.has(column)) fail = fail.fail;
-      child.fail = fail?.children.get(column) ?? root;
-      order.push(child);
-    }
-  }
-  return order;
+function isLower(code: number): boolean {
+  return code >= 97 && code <= 122;
 }

@@ -14,6 +14,8 @@ export interface MatchState {
   final: boolean;
   captureStart: number;
   captureEnd: number;
+  /** Where the part of the capture ends that shows whether it is a secret; negative for all of it. */
+  judgedEnd: number;
   /** For each run of the expressions: a stretch that is known to be in the run's class, so that no byte is read twice. */
   readonly runStarts: Int32Array;
   readonly runEnds: Int32Array;
@@ -50,9 +52,15 @@ const MAX_RUN = 16_384;
  * @param ignoreCase ASCII letters match in either case.
  * @throws `invalid_argument` when the expression is malformed or unbounded.
  */
-export function compileExpression(source: string, ignoreCase: boolean, slots: RunSlots): Matcher {
+export function compileExpression(source: string, ignoreCase: boolean, slots: RunSlots): CompiledExpression {
   const parser = new Parser(source, ignoreCase, slots);
-  return parser.parseAll().match;
+  return { match: parser.parseAll().match, classes: parser.classes };
+}
+
+/** A matcher and the classes that it knows bytes by. */
+export interface CompiledExpression {
+  readonly match: Matcher;
+  readonly classes: readonly Uint8Array[];
 }
 
 /** The 256 flags of a class such as `[A-Za-z0-9_]`, as used inside expressions. */
@@ -64,6 +72,8 @@ class Parser {
   readonly #source: string;
   readonly #ignoreCase: boolean;
   readonly #slots: RunSlots;
+  /** All classes so far, single characters among them. */
+  readonly classes: Uint8Array[] = [];
   #at = 0;
 
   constructor(source: string, ignoreCase: boolean, slots: RunSlots) {
@@ -145,6 +155,7 @@ class Parser {
 
   #classTable(): Uint8Array {
     const table = new Uint8Array(256);
+    this.classes.push(table);
     if (!this.#take("[")) this.#addUnit(table);
     else {
       const negated = this.#take("^");
@@ -233,15 +244,15 @@ function union(tables: readonly Uint8Array[]): Uint8Array {
 }
 
 function literalOf(tables: readonly Uint8Array[]): Part {
+  const count = tables.length;
+  const flags = new Uint8Array(count * 256);
+  for (const [index, table] of tables.entries()) flags.set(table, index * 256);
   const match: Matcher = (state, at) => {
     const { bytes, limit } = state;
-    let position = at;
-    for (let i = 0; i < tables.length; i += 1) {
-      if (position >= limit) return state.final ? FAIL : MORE;
-      if ((tables[i] as Uint8Array)[bytes[position] as number] === 0) return FAIL;
-      position += 1;
-    }
-    return position;
+    const whole = at + count <= limit;
+    const stop = whole ? count : limit - at;
+    for (let i = 0; i < stop; i += 1) if (flags[(i << 8) | (bytes[at + i] as number)] === 0) return FAIL;
+    return whole ? at + count : state.final ? FAIL : MORE;
   };
   return { match, starts: tables[0] as Uint8Array, empty: false };
 }

@@ -1,5 +1,5 @@
 import { utf8 } from "#src/base/bytes.ts";
-import type { AnchorAutomaton } from "./anchors.ts";
+import { type Anchor, nextAnchor } from "./anchors.ts";
 import { compileClass, FAIL, type MatchState, MORE } from "./expression.ts";
 import { type CompiledPattern, MAX_LOOK_BEHIND, type PatternSet } from "./pattern-set.ts";
 import { type Findings, isEscapeLetter, type Stage } from "./stage.ts";
@@ -17,38 +17,6 @@ const PERCENT = 0x25;
 /** What is kept of the bytes already given out: a pattern may look at them. */
 const CONTEXT_BYTES = MAX_LOOK_BEHIND + 8;
 const EMPTY = Buffer.alloc(0);
-
-/** Where the automaton stands. */
-interface Cursor {
-  /** The next byte. */
-  index: number;
-  state: number;
-  /** The state before the byte that made the last hit. */
-  before: number;
-}
-
-/**
- * Moves the cursor behind the next byte at which an anchor ends; false when there is none. A function of its own, and
- * nothing else in it: this loop is what clean text costs.
- */
-function nextHit(automaton: AnchorAutomaton, bytes: Uint8Array, cursor: Cursor): boolean {
-  const { classOf, next, firstHit } = automaton;
-  const length = bytes.length;
-  let state = cursor.state;
-  for (let index = cursor.index; index < length; index += 1) {
-    const following = next[state + (classOf[bytes[index] as number] as number)] as number;
-    if (following >= firstHit) {
-      cursor.before = state;
-      cursor.state = following;
-      cursor.index = index + 1;
-      return true;
-    }
-    state = following;
-  }
-  cursor.state = state;
-  cursor.index = length;
-  return false;
-}
 
 /**
  * Replaces what the patterns match.
@@ -68,7 +36,8 @@ export class PatternStage implements Stage {
   #bytes: Buffer = EMPTY;
   /** The first byte not yet given out. */
   #emitted = 0;
-  readonly #cursor: Cursor = { index: 0, state: 0, before: 0 };
+  /** The first position at which no anchor has been looked for. */
+  #at = 0;
   /** The beginning of the match that waits for more, or infinity. */
   #pending = Number.POSITIVE_INFINITY;
 
@@ -82,6 +51,7 @@ export class PatternStage implements Stage {
       final: false,
       captureStart: -1,
       captureEnd: -1,
+      judgedEnd: -1,
       runStarts: new Int32Array(set.slots),
       runEnds: new Int32Array(set.slots),
     };
@@ -92,9 +62,7 @@ export class PatternStage implements Stage {
     this.#append(chunk);
     const output: Uint8Array[] = [];
     this.#scan(false, output);
-    const { automaton } = this.#set;
-    const open = automaton.depths[this.#cursor.state / automaton.width] as number;
-    this.#emitTo(Math.min(this.#pending, this.#wordStart(this.#cursor.index - open)), output);
+    this.#emitTo(Math.min(this.#pending, this.#wordStart(this.#at)), output);
     return output;
   }
 
@@ -114,7 +82,7 @@ export class PatternStage implements Stage {
     this.#bytes = joined;
     this.#match.bytes = joined;
     this.#emitted -= dropped;
-    this.#cursor.index -= dropped;
+    this.#at -= dropped;
     if (dropped > 0) this.#forget(dropped);
   }
 
@@ -127,40 +95,61 @@ export class PatternStage implements Stage {
     }
   }
 
+  /** Looks at every position where an anchor begins; stops at one where that, or a match, depends on what follows. */
   #scan(final: boolean, output: Uint8Array[]): void {
-    const { automaton } = this.#set;
+    const { index } = this.#set;
     const bytes = this.#bytes;
-    const cursor = this.#cursor;
+    const pairs = new Uint16Array(bytes.buffer, 0, bytes.length >> 1);
     this.#pending = Number.POSITIVE_INFINITY;
-    while (nextHit(automaton, bytes, cursor)) {
-      const before = cursor.before;
-      const outcome = this.#tryHits(cursor.state, cursor.index, final);
-      if (outcome === MORE) {
-        cursor.index -= 1;
-        cursor.state = before;
-        return;
+    let at = this.#at;
+    while (true) {
+      at = nextAnchor(index, bytes, pairs, at);
+      this.#at = at;
+      if (at === bytes.length) return;
+      const outcome = this.#tryAnchors(at, final);
+      if (outcome === MORE) return;
+      if (outcome === FAIL) at += 1;
+      else {
+        this.#replace(outcome, output);
+        at = this.#emitted;
       }
-      if (outcome === FAIL) continue;
-      this.#replace(outcome, output);
-      cursor.index = this.#emitted;
-      cursor.state = 0;
     }
   }
 
-  /** The pattern that matches at an anchor ending before `end`, by index, or {@link FAIL} or {@link MORE}. */
-  #tryHits(state: number, end: number, final: boolean): number {
-    const { automaton, patterns } = this.#set;
+  /** The pattern that matches at an anchor beginning at `start`, by index, or {@link FAIL} or {@link MORE}. */
+  #tryAnchors(start: number, final: boolean): number {
+    const { classOf, next, width, ends } = this.#set.index;
+    const bytes = this.#bytes;
+    const length = bytes.length;
+    let node = 0;
+    for (let position = start; position < length; ) {
+      node = next[node * width + (classOf[bytes[position] as number] as number)] as number;
+      if (node === 0) return FAIL;
+      position += 1;
+      const anchors = ends[node];
+      if (anchors === undefined) continue;
+      const outcome = this.#tryPatterns(anchors, start, position, final);
+      if (outcome !== FAIL) return outcome;
+    }
+    return final ? FAIL : MORE;
+  }
+
+  /** The same for the anchors that stand from `start` to `end`. */
+  #tryPatterns(anchors: readonly Anchor[], start: number, end: number, final: boolean): number {
+    const following = end < this.#bytes.length ? this.#byte(end) : -1;
     let assigned: boolean | undefined;
-    for (const { length, owner } of automaton.hits[state / automaton.width] ?? []) {
-      const pattern = patterns[owner] as CompiledPattern;
+    for (let i = 0; i < anchors.length; i += 1) {
+      const { owner, follow } = anchors[i] as Anchor;
+      if (following >= 0 && follow[following] === 0) continue;
+      const pattern = this.#set.patterns[owner] as CompiledPattern;
       if (pattern.assigned) {
         assigned ??= this.#mayBeAssigned(end);
         if (!assigned) continue;
       }
-      const outcome = this.#tryPattern(pattern, end - length, final);
+      const outcome = this.#tryPattern(pattern, start, final);
       if (outcome === FAIL) continue;
       const decided = outcome === MORE ? MORE : this.#moreSpecific(owner, final);
-      if (decided === MORE) this.#pending = this.#startOf(patterns[owner] as CompiledPattern, end - length);
+      if (decided === MORE) this.#pending = this.#startOf(pattern, start);
       return decided;
     }
     return FAIL;
@@ -171,9 +160,10 @@ export class PatternStage implements Stage {
     if (start < this.#emitted) return FAIL;
     const match = this.#match;
     const end = this.#bytes.length;
-    match.limit = Math.min(end, start + this.#maxHold);
-    match.final = final || match.limit < end || match.limit === start + this.#maxHold;
+    match.limit = Math.min(end, anchor + this.#maxHold);
+    match.final = final || match.limit < end || match.limit === anchor + this.#maxHold;
     match.captureStart = -1;
+    match.judgedEnd = -1;
     const matched = pattern.match(match, anchor);
     if (matched < 0) return matched;
     if (match.captureStart < 0) {
@@ -181,9 +171,8 @@ export class PatternStage implements Stage {
       match.captureEnd = matched;
     }
     if (match.captureEnd <= match.captureStart) return FAIL;
-    if (pattern.accepts !== undefined && !pattern.accepts(this.#bytes, match.captureStart, match.captureEnd))
-      return FAIL;
-    return matched;
+    const judged = match.judgedEnd < 0 ? match.captureEnd : match.judgedEnd;
+    return pattern.accepts === undefined || pattern.accepts(this.#bytes, match.captureStart, judged) ? matched : FAIL;
   }
 
   /** Whether an operator follows the key that goes on at `at`, as far as can be seen. */
@@ -202,7 +191,7 @@ export class PatternStage implements Stage {
     let start = anchor;
     if (behind !== undefined) {
       const lowest = Math.max(0, anchor - behind.most);
-      while (start > lowest && behind.table[this.#at(start - 1)] === 1) start -= 1;
+      while (start > lowest && behind.table[this.#byte(start - 1)] === 1) start -= 1;
       if (anchor - start < behind.least) return -1;
     }
     return pattern.left === "any" || this.#isBoundary(start) ? start : -1;
@@ -210,31 +199,30 @@ export class PatternStage implements Stage {
 
   /** Whether a token can begin at `position`: what stands before is no letter or digit, or ends an escape. */
   #isBoundary(position: number): boolean {
-    if (position === 0 || ALNUM[this.#at(position - 1)] === 0) return true;
+    if (position === 0 || ALNUM[this.#byte(position - 1)] === 0) return true;
     if (position < 2) return false;
-    if (this.#at(position - 2) === BACKSLASH) return isEscapeLetter(this.#at(position - 1));
-    if (HEX[this.#at(position - 1)] === 0 || HEX[this.#at(position - 2)] === 0) return false;
+    if (this.#byte(position - 2) === BACKSLASH) return isEscapeLetter(this.#byte(position - 1));
+    if (HEX[this.#byte(position - 1)] === 0 || HEX[this.#byte(position - 2)] === 0) return false;
     if (position < 3) return false;
-    if (this.#at(position - 3) === PERCENT) return true;
-    return position >= 6 && this.#at(position - 6) === BACKSLASH && this.#at(position - 5) === 0x75;
+    if (this.#byte(position - 3) === PERCENT) return true;
+    return position >= 6 && this.#byte(position - 6) === BACKSLASH && this.#byte(position - 5) === 0x75;
   }
 
   /** A secret known by its surroundings may have a format of its own: then that pattern is the better name. */
   #moreSpecific(owner: number, final: boolean): number {
-    const { automaton, patterns } = this.#set;
+    const { index, patterns } = this.#set;
     if (!(patterns[owner] as CompiledPattern).contextual) return owner;
     const match = this.#match;
     const { captureStart, captureEnd } = match;
-    const { classOf, next, width, firstHit } = automaton;
+    const { classOf, next, width, ends } = index;
     let found = owner;
-    let state = 0;
+    let node = 0;
     for (let at = captureStart; at < captureEnd && found === owner; at += 1) {
-      state = next[state + (classOf[this.#at(at)] as number)] as number;
-      if ((automaton.depths[state / width] as number) !== at + 1 - captureStart) break;
-      if (state < firstHit) continue;
-      for (const { length, owner: other } of automaton.hits[state / width] ?? []) {
+      node = next[node * width + (classOf[this.#byte(at)] as number)] as number;
+      if (node === 0) break;
+      for (const { owner: other } of ends[node] ?? []) {
         const candidate = patterns[other] as CompiledPattern;
-        if (at + 1 - length !== captureStart || candidate.contextual || found !== owner) continue;
+        if (candidate.contextual || found !== owner) continue;
         const outcome = this.#tryPattern(candidate, captureStart, final);
         if (outcome === MORE) return MORE;
         if (outcome !== FAIL && match.captureStart === captureStart) found = other;
@@ -249,8 +237,8 @@ export class PatternStage implements Stage {
   #replace(owner: number, output: Uint8Array[]): void {
     const { id } = this.#set.patterns[owner] as CompiledPattern;
     const { captureStart, captureEnd } = this.#match;
-    const escaped = captureStart > 0 && this.#at(captureStart - 1) === BACKSLASH;
-    this.#emitTo(captureStart + (escaped && isEscapeLetter(this.#at(captureStart)) ? 1 : 0), output);
+    const escaped = captureStart > 0 && this.#byte(captureStart - 1) === BACKSLASH;
+    this.#emitTo(captureStart + (escaped && isEscapeLetter(this.#byte(captureStart)) ? 1 : 0), output);
     let replacement = this.#replacements.get(id);
     if (replacement === undefined) {
       replacement = utf8(`[redacted:${id}]`);
@@ -259,7 +247,7 @@ export class PatternStage implements Stage {
     output.push(replacement);
     this.#findings.add(id);
     let end = captureEnd;
-    while (this.#at(end - 1) === BACKSLASH) end -= 1;
+    while (this.#byte(end - 1) === BACKSLASH) end -= 1;
     this.#emitted = end;
   }
 
@@ -267,11 +255,11 @@ export class PatternStage implements Stage {
   #wordStart(end: number): number {
     const lowest = Math.max(this.#emitted, end - MAX_LOOK_BEHIND);
     let start = end;
-    while (start > lowest && WORD[this.#at(start - 1)] === 1) start -= 1;
+    while (start > lowest && WORD[this.#byte(start - 1)] === 1) start -= 1;
     return start;
   }
 
-  #at(position: number): number {
+  #byte(position: number): number {
     return this.#bytes[position] as number;
   }
 

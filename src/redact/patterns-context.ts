@@ -2,17 +2,6 @@ import type { SecretPattern } from "./pattern-set.ts";
 import { isLikelyCredential, isLikelyName, isLikelyPassword, isLikelyRandom, isLiteral } from "./plausible.ts";
 
 const GAP = "[ \\t]{0,16}";
-/** Between a key and its value: the end of a quoted key, then an operator. */
-const ASSIGN = `(?:\\\\?["'\`])?[\\])]{0,2}${GAP}(?:=>|:=|={1,3}|:)${GAP}(?:\\r?\\n[ \\t]{1,16}(?=["'\`]))?`;
-/** The same, or the comma between a function's arguments. */
-const ASSIGN_OR_COMMA = `(?:\\\\?["'\`])?[\\])]{0,2}${GAP}(?:=>|:=|={1,3}|:|,(?=${GAP}["'\`]))${GAP}(?:\\r?\\n[ \\t]{1,16}(?=["'\`]))?`;
-/**
- * A quoted value up to its closing quote. Where the text is JSON, it must stay so: a double quote is never taken, a
- * backslash and what it escapes stay together, and a quote with a comma, colon or bracket behind it closed a string.
- */
-const QUOTED = `(?:"(?![,:}\\]\\s])([^"\\\\\\r\\n]{0,400}(?:\\\\[^\\r\\n][^"\\\\\\r\\n]{0,400}){0,8})|\\\\"([^"\\\\\\r\\n]{1,400})|['\`]([^'\`"\\\\\\r\\n]{1,400}(?:\\\\[^\\r\\n"][^'\`"\\\\\\r\\n]{0,400}){0,8}))`;
-const BARE = "([A-Za-z0-9_~+/.!@#^*:-]{8,400}={0,2})(?![(\\[])";
-
 function anyCase(
   id: string,
   anchors: readonly string[],
@@ -114,7 +103,7 @@ const PAIRS: readonly SecretPattern[] = [
 ];
 
 const ASSIGNMENTS: readonly SecretPattern[] = [
-  assigned("password", PASSWORD_ANCHORS, `${PASS}${KEYS}${ASSIGN}(?:${QUOTED}|${BARE})`, isLikelyPassword),
+  { ...assigned("password", PASSWORD_ANCHORS, `${PASS}${KEYS}`, isLikelyPassword), assignment: {} },
   anyCase("stated-password", ["password is "], "password is [\"'\\\\]{0,2}([^\\s\"'\\\\]{6,100})[\"'\\\\]", isLiteral),
   anyCase(
     "compared-secret",
@@ -122,7 +111,7 @@ const ASSIGNMENTS: readonly SecretPattern[] = [
     `(?:password|secret)[ ]{0,2}[!=]==?[ ]{0,2}\\\\?["'](?![,:}\\]\\s])([^"'\\\\\\s]{6,200})`,
     isLiteral,
   ),
-  assigned("secret", SECRET_ANCHORS, `${SECRET}${KEYS}${ASSIGN_OR_COMMA}(?:${QUOTED}|${BARE})`, isLikelyRandom),
+  { ...assigned("secret", SECRET_ANCHORS, `${SECRET}${KEYS}`, isLikelyRandom), assignment: { comma: true } },
 ];
 
 /** Secrets that are known by the words around them. */

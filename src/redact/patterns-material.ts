@@ -4,26 +4,26 @@ import type { SecretPattern } from "./pattern-set.ts";
 export const MATERIAL_PATTERNS: readonly SecretPattern[] = [
   {
     id: "private-key",
-    anchors: ["-----begin "],
+    anchors: ["-----BEGIN "],
     left: "any",
     expression:
       "-----BEGIN (?:(?:RSA|DSA|EC|OPENSSH|ENCRYPTED|PGP|SSH2 ENCRYPTED) )?PRIVATE KEY(?: BLOCK)?-----([A-Za-z0-9+/=\\s\\\\:,.()]{8,16000}(?:-[A-Za-z0-9+/=\\s\\\\:,.()]{1,16000}){0,8})",
   },
   {
     id: "private-key",
-    anchors: ["-----begin "],
+    anchors: ["-----BEGIN "],
     left: "any",
     expression:
       "-----BEGIN (?:(?:RSA|DSA|EC|OPENSSH|ENCRYPTED) )?PRIVATE KEY-----[\"'+ \\r\\n\\t,]{1,20}([A-Za-z0-9+/=]{16,200}(?:[\"'+ \\r\\n\\t,\\\\]{1,20}[A-Za-z0-9+/=]{1,200}){0,16}(?:[\"'+ \\r\\n\\t,\\\\]{1,20}[A-Za-z0-9+/=]{1,200}){0,16}(?:[\"'+ \\r\\n\\t,\\\\]{1,20}[A-Za-z0-9+/=]{1,200}){0,16})",
   },
   {
     id: "private-key-base64",
-    anchors: ["ls0tls1crudjtib"],
+    anchors: ["LS0tLS1CRUdJTiB"],
     expression: "LS0tLS1CRUdJTiB[A-Za-z0-9+/]{60,16000}={0,2}",
   },
   {
     id: "jwt",
-    anchors: ["eyj"],
+    anchors: ["eyJ"],
     expression:
       "eyJ[A-Za-z0-9_-]{12,2048}\\.(?:eyJ[A-Za-z0-9_-]{8,8000}(?:\\.[A-Za-z0-9_-]{0,2048})?|[A-Za-z0-9_-]{0,1024}\\.[A-Za-z0-9_-]{8,64}\\.[A-Za-z0-9_-]{8,8000}\\.[A-Za-z0-9_-]{16,64})",
   },

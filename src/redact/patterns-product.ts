@@ -30,11 +30,10 @@ export const PRODUCT_PATTERNS: readonly SecretPattern[] = [
     ["proceed to installation:"],
     "proceed to installation:[\\s\\\\rn]{1,12}([0-9a-f]{32})",
   ),
-  product(
-    "jwt-secret",
-    ["jwt"],
-    'jwt(?:[_-]?secret|:\\r?\\n[ \\t]{1,8}secret)[ \\t]{0,4}[:=][ \\t]{0,4}(?:"(?![,:}\\]\\s])([^"\\\\\\r\\n]{8,200}(?:\\\\[^\\r\\n][^"\\\\\\r\\n]{0,200}){0,8})|\'([^\'"\\\\\\r\\n]{3,200}))',
-  ),
+  {
+    ...product("jwt-secret", ["jwt"], "jwt(?:[_-]?secret|:\\r?\\n[ \\t]{1,8}secret)", isLiteral),
+    assignment: { quoted: true },
+  },
   product(
     "aws-secret-key",
     ["aws_secret", "secret_access_key", "secretaccesskey"],

@@ -4,7 +4,7 @@ import type { SecretPattern } from "./pattern-set.ts";
 const END = "(?![A-Za-z0-9_-])";
 const END_ALNUM = "(?![A-Za-z0-9])";
 
-const TWILIO_ANCHORS = Array.from("0123456789abcdef", (digit) => `sk${digit}`);
+const TWILIO_ANCHORS = Array.from("0123456789abcdef", (digit) => `SK${digit}`);
 
 function token(id: string, anchors: readonly string[], expression: string): SecretPattern {
   return { id, anchors, expression };
@@ -14,13 +14,13 @@ function token(id: string, anchors: readonly string[], expression: string): Secr
 const CLOUD: readonly SecretPattern[] = [
   token(
     "aws-access-key-id",
-    ["a3t", "akia", "asia", "agpa", "aida", "aroa", "aipa", "anpa", "anva"],
+    ["A3T", "AKIA", "ASIA", "AGPA", "AIDA", "AROA", "AIPA", "ANPA", "ANVA"],
     `(?:A3T[A-Z0-9]|AKIA|ASIA|AGPA|AIDA|AROA|AIPA|ANPA|ANVA)[A-Z0-9]{16}${END_ALNUM}`,
   ),
   token("aws-mws-token", ["amzn.mws."], "amzn\\.mws\\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
   token("aws-appsync-key", ["da2-"], `da2-[a-z0-9]{26}${END_ALNUM}`),
-  token("google-api-key", ["aiza"], `AIza[0-9A-Za-z_-]{35}${END_ALNUM}`),
-  token("google-oauth-secret", ["gocspx-"], "GOCSPX-[A-Za-z0-9_-]{28}"),
+  token("google-api-key", ["AIza"], `AIza[0-9A-Za-z_-]{35}${END_ALNUM}`),
+  token("google-oauth-secret", ["GOCSPX-"], "GOCSPX-[A-Za-z0-9_-]{28}"),
   token("google-oauth-token", ["ya29."], "ya29\\.[0-9A-Za-z_-]{20,1024}"),
   {
     id: "google-oauth-client",
@@ -30,7 +30,7 @@ const CLOUD: readonly SecretPattern[] = [
   },
   {
     id: "azure-devops-token",
-    anchors: ["azdo"],
+    anchors: ["AZDO"],
     behind: { charClass: "[A-Za-z0-9]", least: 76, most: 76 },
     expression: `AZDO[A-Za-z0-9]{4}${END_ALNUM}`,
   },
@@ -66,21 +66,21 @@ const CLOUD: readonly SecretPattern[] = [
   },
   token("dependency-track-key", ["odt_"], `odt_[A-Za-z0-9]{32,36}${END_ALNUM}`),
   token("grafana-token", ["glc_", "glsa_"], "(?:glc_eyJ[A-Za-z0-9+/=_-]{60,400}|glsa_[A-Za-z0-9]{32}_[0-9a-fA-F]{8})"),
-  token("grafana-key", ["eyjrijoi"], "eyJrIjoi[A-Za-z0-9+/_-]{50,200}={0,2}"),
-  token("newrelic-key", ["nrak-", "nraa-", "nrii-", "nriq-", "nrra-"], "NR(?:AK|AA|II|IQ|RA)-[A-Za-z0-9_-]{27,42}"),
+  token("grafana-key", ["eyJrIjoi"], "eyJrIjoi[A-Za-z0-9+/_-]{50,200}={0,2}"),
+  token("newrelic-key", ["NRAK-", "NRAA-", "NRII-", "NRIQ-", "NRRA-"], "NR(?:AK|AA|II|IQ|RA)-[A-Za-z0-9_-]{27,42}"),
   {
     id: "newrelic-license",
-    anchors: ["nral"],
+    anchors: ["NRAL"],
     behind: { charClass: "[0-9a-z]", least: 36, most: 36 },
     expression: `NRAL${END_ALNUM}`,
   },
   token("pixie-key", ["px-api-", "px-dep-"], "px-(?:api|dep)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
   token(
     "age-key",
-    ["age1", "age-secret-key-1"],
+    ["age1", "AGE-SECRET-KEY-1"],
     `(?:age1[02-9ac-hj-np-z]{58}|AGE-SECRET-KEY-1[02-9AC-HJ-NP-Z]{58})${END_ALNUM}`,
   ),
-  token("salesforce-session", ["00d"], "00D[A-Za-z0-9]{12}![A-Za-z0-9._]{90,120}"),
+  token("salesforce-session", ["00D"], "00D[A-Za-z0-9]{12}![A-Za-z0-9._]{90,120}"),
   token("segment-token", ["sgp_"], `sgp_(?:[A-Fa-f0-9]{16}_|local_)?[A-Za-z0-9]{40,64}${END_ALNUM}`),
   token("stackhawk-key", ["hawk."], "hawk\\.[A-Za-z0-9_-]{20}\\.[A-Za-z0-9_-]{20}"),
   token("adafruit-key", ["aio_"], `aio_[A-Za-z0-9]{28}${END_ALNUM}`),
@@ -108,21 +108,21 @@ const DEVELOPMENT: readonly SecretPattern[] = [
     "gl(?:pat|dt|rt|ft|soat|cbt)-[A-Za-z0-9_.-]{20,64}",
   ),
   token("gitlab-trigger-token", ["glptt-"], "glptt-[0-9a-f]{40}"),
-  token("gitlab-runner-token", ["gr1348941"], "GR1348941[A-Za-z0-9_-]{20}"),
-  token("bitbucket-token", ["atbb"], `ATBB[A-Za-z0-9]{32}${END_ALNUM}`),
-  token("atlassian-token", ["atatt3xff"], "ATATT3xFf[A-Za-z0-9_=-]{100,250}"),
+  token("gitlab-runner-token", ["GR1348941"], "GR1348941[A-Za-z0-9_-]{20}"),
+  token("bitbucket-token", ["ATBB"], `ATBB[A-Za-z0-9]{32}${END_ALNUM}`),
+  token("atlassian-token", ["ATATT3xFf"], "ATATT3xFf[A-Za-z0-9_=-]{100,250}"),
   token("npm-token", ["npm_"], `npm_[A-Za-z0-9]{36}${END_ALNUM}`),
-  token("pypi-token", ["pypi-ageichlwas5vcmc"], "pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,400}"),
+  token("pypi-token", ["pypi-AgEIcHlwaS5vcmc"], "pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,400}"),
   token("rubygems-key", ["rubygems_"], "rubygems_[0-9a-f]{48}"),
   token("crates-token", ["cio"], `cio[A-Za-z0-9]{32}${END_ALNUM}`),
   token("nuget-key", ["oy2"], `oy2[a-z0-9]{43}${END_ALNUM}`),
   token("dockerhub-token", ["dckr_pat_", "dckr_oat_"], "dckr_[po]at_[A-Za-z0-9_-]{27,32}"),
-  token("artifactory-token", ["akcp"], `AKCp[A-Za-z0-9]{69}${END_ALNUM}`),
-  token("postman-key", ["pmak-"], "PMAK-[0-9a-f]{24}-[0-9a-f]{34}"),
+  token("artifactory-token", ["AKCp"], `AKCp[A-Za-z0-9]{69}${END_ALNUM}`),
+  token("postman-key", ["PMAK-"], "PMAK-[0-9a-f]{24}-[0-9a-f]{34}"),
   token("huggingface-token", ["hf_"], `hf_[A-Za-z]{34}${END_ALNUM}`),
   token(
     "teamcity-token",
-    ["eyj0exaioiaivenwmij9"],
+    ["eyJ0eXAiOiAiVENWMiJ9"],
     "eyJ0eXAiOiAiVENWMiJ9\\.[A-Za-z0-9_-]{20,60}\\.[A-Za-z0-9_-]{40,80}",
   ),
 ];
@@ -154,13 +154,13 @@ const SERVICES: readonly SecretPattern[] = [
   },
   {
     id: "telegram-bot-token",
-    anchors: [":aa"],
+    anchors: [":AA"],
     left: "any",
     behind: { charClass: "[0-9]", least: 8, most: 10 },
     expression: `:AA[A-Za-z0-9_-]{32,34}${END}`,
   },
   token("twilio-key", TWILIO_ANCHORS, `SK[0-9a-f]{32}${END_ALNUM}`),
-  token("sendgrid-key", ["sg."], "SG\\.[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{43}"),
+  token("sendgrid-key", ["SG."], "SG\\.[A-Za-z0-9_-]{22}\\.[A-Za-z0-9_-]{43}"),
   token("mailgun-key", ["key-"], `key-[0-9a-f]{32}${END_ALNUM}`),
   {
     id: "mailchimp-key",
@@ -175,11 +175,11 @@ const SERVICES: readonly SecretPattern[] = [
   token("twitch-stream-key", ["live_"], `live_\\d{8,10}_[A-Za-z0-9]{28,34}${END_ALNUM}`),
   token(
     "mapbox-token",
-    ["pk.eyj1", "sk.eyj1", "tk.eyj1"],
+    ["pk.eyJ1", "sk.eyJ1", "tk.eyJ1"],
     "[pst]k\\.eyJ1[A-Za-z0-9_\\\\-]{20,200}\\.[A-Za-z0-9_-]{20,30}",
   ),
   token("dropbox-token", ["sl."], "sl\\.[A-Za-z0-9_-]{120,200}"),
-  token("facebook-token", ["eaac"], `EAAC[A-Za-z0-9]{60,400}${END_ALNUM}`),
+  token("facebook-token", ["EAAC"], `EAAC[A-Za-z0-9]{60,400}${END_ALNUM}`),
 ];
 
 /** Model providers and tools for agents. */

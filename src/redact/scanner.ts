@@ -13,7 +13,7 @@ export interface ScannerOptions {
   readonly knownValues: readonly Uint8Array[];
   /** The formats to look for; all that Writ knows when absent, none when null. */
   readonly patterns?: PatternSet | null;
-  /** The most bytes that wait for a pattern's decision. A longer match is cut there. */
+  /** The most bytes from an anchor on that wait for a pattern's decision, 40 at least. A longer match is cut there. */
   readonly maxHold?: number;
   /** Where findings are counted; the scanner's own when absent. */
   readonly findings?: Findings;

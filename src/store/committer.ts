@@ -106,8 +106,20 @@ export class Committer {
     return results;
   }
 
+  /**
+   * Gives up what is not committed and closes the database. INVARIANT: statements are finalized and the transaction rolled
+   * back first, or the connection would live on as a zombie that holds the write lock.
+   */
+  close(): void {
+    if (this.db.inTransaction) this.db.run("ROLLBACK");
+    for (const statement of this.statements.values()) statement.finalize();
+    this.statements.clear();
+    this.db.close();
+  }
+
   private applyTouch(touch: Touch): undefined {
-    for (const statement of touch.statements) this.run(statement);
+    // One that a constraint refuses is lost alone: bookkeeping must not fail the decisions beside it.
+    for (const statement of touch.statements) this.meetsExpectation(statement);
     return undefined;
   }
 
@@ -116,7 +128,8 @@ export class Committer {
     if (head === undefined) return { kind: "refused", reason: "unknown_tenant", epoch: 0 };
     const refusal = this.refusalOf(unit, head, now);
     if (refusal !== undefined) return { kind: "refused", reason: refusal, epoch: head.epoch };
-    if (!this.applyStatements(unit)) return { kind: "refused", reason: "conflict", epoch: head.epoch };
+    if (this.hasEvent(unit) || !this.applyStatements(unit))
+      return { kind: "refused", reason: "conflict", epoch: head.epoch };
     for (const blob of unit.blobs ?? []) this.insertBlob(unit.tenant, blob, head);
     const at = Math.max(now, head.at);
     this.appendEvent(unit, head, at);
@@ -141,6 +154,11 @@ export class Committer {
     return undefined;
   }
 
+  /** Whether the event's id is in use, as when a unit comes again whose answer was an error although it was persisted. */
+  private hasEvent(unit: Unit): boolean {
+    return this.prepare("SELECT 1 FROM events WHERE tenant_id = ? AND id = ?").get(unit.tenant, unit.event.id) !== null;
+  }
+
   private isClockAccepted(now: number): boolean {
     return this.clockAcceptedAt !== null && now >= this.clockAcceptedAt - CLOCK_TOLERANCE_MS;
   }
@@ -149,8 +167,9 @@ export class Committer {
   private applyStatements(unit: Unit): boolean {
     const [first, ...rest] = unit.statements;
     if (first === undefined) return true;
-    // One statement is atomic by itself; a savepoint would only cost time.
-    if (rest.length === 0 && first.sql.startsWith("INSERT")) return this.meetsExpectation(first);
+    // One row is there or not: a savepoint would only cost time.
+    if (rest.length === 0 && first.sql.startsWith("INSERT") && first.sql.includes(" VALUES "))
+      return this.meetsExpectation(first);
     this.db.run("SAVEPOINT unit");
     try {
       for (const statement of unit.statements) if (!this.meetsExpectation(statement)) throw new UnitConflict();

@@ -5,7 +5,7 @@ import { messageOf } from "#src/base/errors.ts";
 import { newId } from "#src/base/ids.ts";
 import { createSigner } from "#src/crypto/ed25519.ts";
 import { systemIdSource } from "#src/crypto/random.ts";
-import { Committer, type SealKey, type Work } from "./committer.ts";
+import { Committer, type SealKey } from "./committer.ts";
 import { openForWriting } from "./database.ts";
 import { migrate } from "./migrations.ts";
 import type { Unit } from "./unit.ts";
@@ -19,6 +19,10 @@ interface Session {
   sealKey: SealKey;
   /** Undefined after a failure, until the database opens again. */
   open: { readonly db: Database; readonly committer: Committer } | undefined;
+  /** Units whose answers were errors, until it is known whether the disk kept them. */
+  unsettled: Unit[];
+  /** The records of those that it kept, until they are known to be committed themselves. */
+  notices: Unit[];
 }
 
 let session: Session | undefined;
@@ -38,14 +42,20 @@ function answer(request: WriterRequest): WriterResponse | undefined {
       useSealKey(toSealKey(request.sealKeyId, request.sealSeed));
       return undefined;
     case "close":
-      session?.open?.db.close();
+      session?.open?.committer.close();
       session = undefined;
       return { kind: "closed" };
   }
 }
 
 function openSession(options: OpenRequest): WriterResponse {
-  session = { options, sealKey: toSealKey(options.sealKeyId, options.sealSeed), open: undefined };
+  session = {
+    options,
+    sealKey: toSealKey(options.sealKeyId, options.sealSeed),
+    open: undefined,
+    unsettled: [],
+    notices: [],
+  };
   try {
     return { kind: "opened", epochs: openDatabase(session).epochs() };
   } catch (error) {
@@ -56,7 +66,7 @@ function openSession(options: OpenRequest): WriterResponse {
 function commit(request: CommitRequest): WriterResponse {
   if (session === undefined) return { kind: "failed", code: "store_failed", message: "closed", undelivered: 0 };
   try {
-    const committer = session.open?.committer ?? openDatabase(session);
+    const committer = session.open?.committer ?? reopen(session, request.now).committer;
     return { kind: "committed", results: committer.commit(request.work, request.now) };
   } catch (error) {
     return recover(session, request, error);
@@ -66,20 +76,42 @@ function commit(request: CommitRequest): WriterResponse {
 /** After a failed commit nothing in memory is trusted: reopen, re-read all heads, and see what the disk kept. */
 function recover(current: Session, request: CommitRequest, error: unknown): WriterResponse {
   const failure = { kind: "failed", code: failureCode(error), message: messageOf(error) } as const;
+  const wasOpen = current.open !== undefined;
+  giveUp(current);
+  // Where the database was not even open, nothing of this batch was tried.
+  if (wasOpen) current.unsettled.push(...request.work.filter((work): work is Unit => !("touch" in work)));
   try {
-    current.open?.db.close();
+    const { committer, undelivered } = reopen(current, request.now);
+    return { ...failure, epochs: committer.epochs(), undelivered };
   } catch {
-    // A handle that does not close is given up: SQLite's locks belong to the next connection's transaction.
+    return { ...failure, undelivered: 0 };
   }
+}
+
+/** Opens the database again and records what it kept although its answer was an error. */
+function reopen(current: Session, now: number): { readonly committer: Committer; readonly undelivered: number } {
+  const committer = openDatabase(current);
+  try {
+    current.notices.push(...findPersisted(current, current.unsettled).map(toUndelivered));
+    current.unsettled = [];
+    // A notice that an earlier try persisted is in the chain: committing it again is a conflict, and changes nothing.
+    if (current.notices.length > 0) committer.commit(current.notices, now);
+    const undelivered = current.notices.length;
+    current.notices = [];
+    return { committer, undelivered };
+  } catch (error) {
+    giveUp(current);
+    throw error;
+  }
+}
+
+function giveUp(current: Session): void {
+  const { open } = current;
   current.open = undefined;
   try {
-    const committer = openDatabase(current);
-    const found = findPersisted(current, request.work);
-    if (found.length > 0) committer.commit(found.map(toUndelivered), request.now);
-    return { ...failure, epochs: committer.epochs(), undelivered: found.length };
+    open?.committer.close();
   } catch {
-    current.open = undefined;
-    return { ...failure, undelivered: 0 };
+    // A handle that does not close is given up: opening anew tells whether the database can be used.
   }
 }
 
@@ -97,9 +129,9 @@ function openDatabase(current: Session): Committer {
   }
 }
 
-function findPersisted(current: Session, work: readonly Work[]): Unit[] {
+function findPersisted(current: Session, units: readonly Unit[]): Unit[] {
   const query = current.open?.db.query("SELECT 1 FROM events WHERE tenant_id = ? AND id = ?");
-  return work.filter((item): item is Unit => !("touch" in item) && query?.get(item.tenant, item.event.id) !== null);
+  return units.filter((unit) => query?.get(unit.tenant, unit.event.id) !== null);
 }
 
 /** The record that an event stands in the chain although whoever asked was told that it failed. */

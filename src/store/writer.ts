@@ -122,22 +122,30 @@ export async function openWriter(
     close: async () => {
       closed = true;
       await running;
-      await call({ kind: "close" });
-      worker.terminate();
+      try {
+        await call({ kind: "close" });
+      } finally {
+        worker.terminate();
+      }
     },
   };
 }
 
-/** One request at a time, each answered by the next message. */
+/** One request at a time, each answered by the next message; once the thread has ended, every one fails. */
 function createCaller(worker: Worker): (request: WriterRequest) => Promise<WriterResponse> {
   let answer: ((response: WriterResponse) => void) | undefined;
   let fail: ((error: Error) => void) | undefined;
-  worker.onmessage = (message: MessageEvent<WriterResponse>) => answer?.(message.data);
-  worker.onerror = (event) => {
-    fail?.(new WritError("store_failed", undefined, { cause: event.message }));
+  let ended: WritError | undefined;
+  const end = (message: string): void => {
+    ended ??= new WritError("store_failed", undefined, { cause: message });
+    fail?.(ended);
   };
+  worker.onmessage = (message: MessageEvent<WriterResponse>) => answer?.(message.data);
+  worker.onerror = (event) => end(event.message);
+  worker.addEventListener("close", () => end("the writer's thread ended"));
   return (request) =>
     new Promise((resolve, reject) => {
+      if (ended !== undefined) return reject(ended);
       answer = resolve;
       fail = reject;
       worker.postMessage(request);

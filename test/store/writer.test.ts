@@ -8,7 +8,14 @@ import { readEventsAfter, readHead, readSealsAfter } from "#src/store/events.ts"
 import { acceptClock } from "#src/store/instance.ts";
 import type { UnitResult } from "#src/store/unit.ts";
 import { isRevoked } from "#src/store/writs.ts";
-import { eventDraft, markStatement, openTestStore, type TestStore, temporaryFolder } from "#test/support/store.ts";
+import {
+  eventDraft,
+  markStatement,
+  openForTampering,
+  openTestStore,
+  type TestStore,
+  temporaryFolder,
+} from "#test/support/store.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 let store: TestStore;
@@ -204,7 +211,7 @@ describe("what a unit rests on", () => {
     expect(await store.submit(absent)).toEqual({ kind: "refused", reason: "unknown_tenant", epoch: 0 });
     const made = await store.createTenant("made");
     expect((await events(made)).map((row) => row.seq)).toEqual([1]);
-    await expect(store.createTenant("made")).rejects.toThrow("conflict");
+    expect(await store.createTenant("made").catch((error) => error.message)).toContain("conflict");
     expect(store.writer.epochOf(made)).toBe(1);
   });
 });
@@ -256,6 +263,28 @@ describe("touches and reopening", () => {
     const result = await store.submit(tenant);
     expect(seqOf(result)).toBe(before!.seq + 1);
     expect(JSON.parse((await events()).at(-1)!.bytes).prev).toBe(before!.hash);
+    expect((await verifyDataFolder(folder.path)).ok).toBe(true);
+  });
+});
+
+describe("an answer that is an error although the disk kept the event", () => {
+  test("is followed by its record as soon as the database opens again, once", async () => {
+    // After COMMIT the writer reads the accepted clock again: with its table gone that fails, and so does reopening.
+    const rename = { sql: "ALTER TABLE instance RENAME TO gone", params: [] };
+    const event = eventDraft(store.ids, { n: 1 }, "decision.made");
+    const failed = store.submit(tenant, { statements: [rename], event, ignoresClock: true, raisesEpoch: true });
+    expect(await failed.catch((error) => error.code)).toBe("store_failed");
+    expect(await store.submit(tenant).catch((error) => error.code)).toBe("store_failed");
+    const db = openForTampering(folder.path);
+    db.run("ALTER TABLE gone RENAME TO instance");
+    db.close();
+    const next = await store.submit(tenant);
+    expect(seqOf(next)).toBe(4);
+    const [, kept, notice] = await events();
+    expect(kept!.id).toBe(event.id);
+    expect(notice!.type).toBe("decision.undelivered");
+    expect(JSON.parse(notice!.bytes).data).toEqual({ event: event.id, event_type: "decision.made" });
+    expect(store.writer.epochOf(tenant)).toBe(2);
     expect((await verifyDataFolder(folder.path)).ok).toBe(true);
   });
 });

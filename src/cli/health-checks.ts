@@ -1,0 +1,162 @@
+import { lstatSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { toRfc3339 } from "#src/base/clock.ts";
+import { messageOf } from "#src/base/errors.ts";
+import { type Config, parseClientConfig, parseConfig } from "#src/config/config.ts";
+import type { RawEnvironment } from "#src/config/env.ts";
+import { loadKeyMaterial } from "#src/config/key-material.ts";
+import { readFreeSpace } from "#src/io/durable-file.ts";
+import { readOpenCalls } from "#src/store/calls.ts";
+import { databasePath, openForVerifying } from "#src/store/database.ts";
+import { readTenants } from "#src/store/instance.ts";
+import { createReader, type Reader } from "#src/store/reader.ts";
+import { checkChainTail, readTrustedKeys } from "./chain-tail.ts";
+import { isServerReachable, readServedCertificate } from "./client.ts";
+import type { CommandContext } from "./command.ts";
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly state: "ok" | "warn" | "fail";
+  readonly what: string;
+  readonly why: string;
+}
+
+const TAIL_EVENTS = 1000;
+const DAY_MS = 86_400_000;
+const WARN_DAYS = 21;
+/** How far the clock may be behind the newest event before that is worth a word. */
+const CLOCK_SLACK_MS = 1000;
+
+/** Everything there is to look at, in order; what depends on something that fails is left out. */
+export async function* runChecks(context: CommandContext): AsyncGenerator<Finding, void> {
+  let raw: RawEnvironment;
+  let config: Config;
+  try {
+    raw = context.environment();
+    config = parseConfig(raw);
+  } catch (error) {
+    yield { state: "fail", what: "settings", why: messageOf(error) };
+    return;
+  }
+  yield { state: "ok", what: "settings", why: `${raw.settings.size} set` };
+  const folder = checkFolder(config.dataFolder);
+  yield folder;
+  yield checkKeys(config, raw);
+  if (folder.state === "fail") return;
+  yield await checkDisk(config);
+  const isRunning = await isServerReachable({ ...parseClientConfig(raw), url: undefined, token: undefined });
+  yield isRunning
+    ? { state: "ok", what: "server", why: "answers on the operator's socket" }
+    : { state: "warn", what: "server", why: "none runs on this data folder" };
+  if (config.tls !== undefined) yield await checkTls(config, isRunning);
+  yield* checkDatabase(config.dataFolder, isRunning);
+}
+
+function checkFolder(path: string): Finding {
+  const what = "data folder";
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  if (status === undefined) return { state: "fail", what, why: `\`${resolve(path)}\` is not there: \`writ init\`` };
+  if (!status.isDirectory()) return { state: "fail", what, why: `\`${path}\` is not a folder` };
+  const user = process.geteuid?.();
+  if (user !== undefined && status.uid !== user) return { state: "fail", what, why: "belongs to another user" };
+  if ((status.mode & 0o077) !== 0) {
+    return { state: "fail", what, why: `others can enter it: \`chmod 700 ${resolve(path)}\`` };
+  }
+  return { state: "ok", what, why: resolve(path) };
+}
+
+/** Loading checks owners and modes, and that each key is what its id says. */
+function checkKeys({ dataFolder }: Config, raw: RawEnvironment): Finding {
+  try {
+    const { master, ucan, seal, sources } = loadKeyMaterial({ dataFolder, raw });
+    const why = `master ${master[0].id} (${sources.master}), ucan ${ucan[0].id} (${sources.ucan}), seal ${seal[0].id} (${sources.seal})`;
+    return { state: "ok", what: "keys", why };
+  } catch (error) {
+    return { state: "fail", what: "keys", why: messageOf(error) };
+  }
+}
+
+async function checkDisk({ dataFolder, limits }: Config): Promise<Finding> {
+  const { freeBytes } = await readFreeSpace(dataFolder);
+  const reserve = limits.diskReserveBytes;
+  const why = `${mebibytes(freeBytes)} free, the reserve is ${mebibytes(reserve)}`;
+  if (freeBytes <= reserve) return { state: "fail", what: "disk", why: `${why}: nothing new is granted` };
+  return { state: freeBytes < 2 * reserve ? "warn" : "ok", what: "disk", why };
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.floor(bytes / 2 ** 20)} MiB`;
+}
+
+async function checkTls(config: Config, isRunning: boolean): Promise<Finding> {
+  const what = "tls";
+  try {
+    if (config.tls !== undefined) for (const path of [config.tls.certFile, config.tls.keyFile]) readFileSync(path);
+    if (!isRunning || config.listen.port === 0) {
+      return { state: "warn", what, why: "the certificate is looked at where it is served, and no server runs" };
+    }
+    const { validFrom, validTo } = await readServedCertificate(config.listen);
+    const days = Math.floor((validTo - Date.now()) / DAY_MS);
+    if (validFrom > Date.now()) return { state: "fail", what, why: "the certificate is not valid yet" };
+    if (days < 0) return { state: "fail", what, why: `the certificate expired on ${toRfc3339(validTo)}` };
+    const why = `the certificate is good until ${toRfc3339(validTo)}, ${days} days`;
+    return { state: days < WARN_DAYS ? "warn" : "ok", what, why };
+  } catch (error) {
+    return { state: "fail", what, why: messageOf(error) };
+  }
+}
+
+async function* checkDatabase(dataFolder: string, isRunning: boolean): AsyncGenerator<Finding, void> {
+  const path = databasePath(dataFolder);
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
+    yield { state: "ok", what: "chain", why: "nothing is recorded yet" };
+    return;
+  }
+  let reader: Reader | undefined;
+  try {
+    reader = createReader(openForVerifying(path).db);
+    yield* checkChains(reader);
+    yield await checkOpenCalls(reader, isRunning);
+  } catch (error) {
+    yield { state: "fail", what: "chain", why: messageOf(error) };
+  } finally {
+    reader?.close();
+  }
+}
+
+async function* checkChains(reader: Reader): AsyncGenerator<Finding, void> {
+  const keys = await readTrustedKeys(reader);
+  const tenants = await readTenants(reader);
+  let events = 0;
+  let newest = 0;
+  let problems = 0;
+  for (const { tenantId, name } of tenants) {
+    const tail = await checkChainTail(reader, tenantId, keys, TAIL_EVENTS);
+    events += tail?.events ?? 0;
+    newest = Math.max(newest, tail?.at ?? 0);
+    const problem = tail === undefined ? "it has no head" : tail.problem;
+    if (problem === undefined) continue;
+    problems += 1;
+    yield { state: "fail", what: "chain", why: `tenant \`${name}\`: ${problem}` };
+  }
+  if (problems === 0) {
+    const why = `the newest events of ${tenants.length} chains (${events}) and their seals; \`writ verify\` goes through all`;
+    yield { state: "ok", what: "chain", why };
+  }
+  yield checkClock(newest);
+}
+
+function checkClock(newest: number): Finding {
+  const behind = newest - Date.now();
+  if (behind <= CLOCK_SLACK_MS) return { state: "ok", what: "clock", why: "not behind the newest event" };
+  const why = `${Math.ceil(behind / 1000)} s behind the newest event (${toRfc3339(newest)}): set it, or \`writ doctor --accept-clock\``;
+  return { state: "fail", what: "clock", why };
+}
+
+async function checkOpenCalls(reader: Reader, isRunning: boolean): Promise<Finding> {
+  let open = 0;
+  for (const { tenantId } of await readTenants(reader)) open += (await readOpenCalls(reader, tenantId)).length;
+  if (open === 0) return { state: "ok", what: "calls", why: "none is open" };
+  if (isRunning) return { state: "ok", what: "calls", why: `${open} running` };
+  return { state: "warn", what: "calls", why: `${open} ended with an unknown outcome; the next start records that` };
+}

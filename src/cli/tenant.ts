@@ -1,0 +1,35 @@
+import { type Column, listAll, printList, printThing } from "./answer.ts";
+import { apiPath, instanceCommand } from "./api-command.ts";
+import type { CommandGroup } from "./command.ts";
+
+const NAME = [{ name: "NAME" }] as const;
+const COLUMNS: readonly Column[] = [
+  ["NAME", "name"],
+  ["ID", "id"],
+  ["STATUS", "status"],
+  ["POLICY", "policy_version"],
+  ["CREATED", "created_at"],
+];
+
+/** Tenants: each has its agents, connections, policies and chain to itself. */
+export const tenant: CommandGroup = {
+  commands: [
+    instanceCommand({ name: "create", summary: "make a tenant", positionals: NAME }, async (api, terminal, args) =>
+      printThing(terminal, args, await api.post("/v1/admin/tenants", { name: args.at("NAME") })),
+    ),
+    instanceCommand({ name: "list", summary: "all tenants" }, (api, terminal, args) =>
+      printList(terminal, args, listAll(api, "/v1/admin/tenants", "tenants"), COLUMNS, "no tenants"),
+    ),
+    instanceCommand({ name: "show", summary: "one tenant", positionals: NAME }, async (api, terminal, args) =>
+      printThing(terminal, args, await api.get(apiPath(["admin", "tenants", args.at("NAME")]))),
+    ),
+    instanceCommand(
+      { name: "disable", summary: "refuse everything of a tenant from now on", positionals: NAME },
+      async (api, terminal, args) =>
+        printThing(terminal, args, await api.post(apiPath(["admin", "tenants", args.at("NAME"), "disablement"]))),
+    ),
+    instanceCommand({ name: "enable", summary: "undo `disable`", positionals: NAME }, async (api, terminal, args) =>
+      printThing(terminal, args, await api.delete(apiPath(["admin", "tenants", args.at("NAME"), "disablement"]))),
+    ),
+  ],
+};

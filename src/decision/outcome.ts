@@ -1,0 +1,37 @@
+import type { ApprovalId, DecisionId } from "#src/base/ids.ts";
+import type { Tier } from "#src/connector/table.ts";
+import type { Reason } from "./reasons.ts";
+import type { Target } from "./target.ts";
+
+/** Where the decision stands in the chain. */
+export interface EventPlace {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+interface Decided {
+  readonly decisionId: DecisionId;
+  readonly tier: Tier;
+  readonly reasons: readonly Reason[];
+  readonly target: Target;
+  readonly event: EventPlace;
+}
+
+/** The token that an allow gives. */
+export interface MintedWrit {
+  /** Base64url of the UCAN delegation. */
+  readonly token: string;
+  readonly cid: string;
+  /** Milliseconds. */
+  readonly expiresAt: number;
+  readonly singleUse: boolean;
+}
+
+/** What `decide` answers: durable before anyone sees it. */
+export type Outcome =
+  | (Decided & { readonly decision: "allow"; readonly writ?: MintedWrit; readonly approval?: ApprovalId })
+  | (Decided & { readonly decision: "deny" })
+  | (Decided & {
+      readonly decision: "step_up";
+      readonly approval: { readonly id: ApprovalId; readonly expiresAt: number };
+    });

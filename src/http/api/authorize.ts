@@ -1,0 +1,112 @@
+import { fromBase64, utf8 } from "#src/base/bytes.ts";
+import { toRfc3339 } from "#src/base/clock.ts";
+import { WritError } from "#src/base/errors.ts";
+import { parseId } from "#src/base/ids.ts";
+import { sha256Hex } from "#src/crypto/hash.ts";
+import type { Ask, CallBody } from "#src/decision/ask.ts";
+import type { Outcome } from "#src/decision/outcome.ts";
+import type { Exchange } from "../exchange.ts";
+import type { Reply } from "../reply.ts";
+import { route } from "../route.ts";
+import { anyObject, integer, object, optional, text, textMap, type ValueOf } from "../shape.ts";
+import { renderDecision } from "./decision-view.ts";
+
+const CALL = object({
+  connection: text({ max: 100, description: "the connection's name or id" }),
+  method: text({ max: 20 }),
+  path: text({ max: 16_384, pattern: /^\//, description: "begins with `/`, raw, without the query" }),
+  query: optional(text({ min: 0, max: 16_384, description: "raw, without `?`" })),
+  headers: optional(textMap(text({ min: 0, max: 8192 }), 100)),
+  body: optional(text({ min: 0, max: 64 * 2 ** 20, description: "the body as text, sent in UTF-8" })),
+  body_base64: optional(text({ min: 0, max: 64 * 2 ** 20, description: "the body's bytes, instead of `body`" })),
+});
+
+const REQUEST = object({
+  command: optional(text({ description: "UCAN form: /github/issues/create" })),
+  resource: optional(
+    object({
+      type: text({ max: 200 }),
+      id: text({ max: 4096 }),
+      attributes: optional(anyObject("what the agent says of the resource; policies see it under `context.claimed`")),
+    }),
+  ),
+  call: optional(CALL),
+  context: optional(anyObject("what the agent says of the circumstances; policies see it under `context.claimed`")),
+  run: optional(text({ max: 100 })),
+  ttl_seconds: optional(integer(1, 300, "how long the writ is to be good; 60 unless stated")),
+});
+
+/** `POST /v1/authorize`: may this agent do this? A decision is always 200. */
+export const AUTHORIZE = route({
+  method: "POST",
+  path: "/v1/authorize",
+  summary: "Decide on a command, and mint a writ where the answer is yes",
+  who: ["agent"],
+  body: REQUEST,
+  answers: { 200: "The decision, whatever it is" },
+  errors: ["call_mismatch", "call_required", "reserved_context_key", "invalid_path", "body_too_large_to_approve"],
+  handle: authorize,
+});
+
+async function authorize(exchange: Exchange, body: ValueOf<typeof REQUEST>): Promise<Reply> {
+  const outcome = await exchange.services.decider.decide(toAsk(exchange, body));
+  exchange.use = { command: outcome.target.command, outcome: outcome.decision };
+  return { json: renderAnswer(outcome, exchange.config.publicUrl) };
+}
+
+function toAsk(exchange: Exchange, body: ValueOf<typeof REQUEST>): Ask {
+  const { command, resource, call, context, run } = body;
+  if ((command === undefined) !== (resource === undefined)) {
+    throw new WritError("invalid_argument", "`command` and `resource` belong together");
+  }
+  if (command === undefined && call === undefined) {
+    throw new WritError("invalid_argument", "`command` with `resource`, or `call`, is needed");
+  }
+  return {
+    principal: exchange.agent(),
+    ...(command === undefined || resource === undefined ? {} : { stated: { command, resource } }),
+    ...(call === undefined ? {} : { call: toCall(call, exchange.config.limits.maxSpoolBytes) }),
+    claimed: context ?? {},
+    ...(run === undefined ? {} : { run: parseId("run", run) }),
+    mint: { ttlSeconds: body.ttl_seconds ?? exchange.config.limits.writTtlSeconds },
+  };
+}
+
+function toCall(call: ValueOf<typeof CALL>, maxBytes: number): NonNullable<Ask["call"]> {
+  return {
+    connection: call.connection,
+    method: call.method,
+    path: call.path,
+    query: call.query ?? "",
+    headers: call.headers ?? [],
+    body: statedBody(call, maxBytes),
+  };
+}
+
+/** A body that is here already, as bytes. */
+function statedBody({ body, body_base64: base64 }: ValueOf<typeof CALL>, maxBytes: number): CallBody {
+  if (body !== undefined && base64 !== undefined) {
+    throw new WritError("invalid_argument", "`call.body` and `call.body_base64` exclude each other");
+  }
+  const bytes = base64 === undefined ? utf8(body ?? "") : decodeBody(base64);
+  const bounded = async (): Promise<Uint8Array> => {
+    if (bytes.length > maxBytes) throw new WritError("body_too_large_to_approve");
+    return bytes;
+  };
+  return { bytes: bounded, hash: async () => sha256Hex(await bounded()) };
+}
+
+function decodeBody(base64: string): Uint8Array {
+  try {
+    return fromBase64(base64);
+  } catch (cause) {
+    throw new WritError("invalid_argument", "`call.body_base64` is not base64 with padding", { cause });
+  }
+}
+
+function renderAnswer(outcome: Outcome, publicUrl: string): object {
+  const decision = renderDecision(outcome, publicUrl);
+  if (outcome.decision !== "allow" || outcome.writ === undefined) return decision;
+  const { token, cid, expiresAt, singleUse } = outcome.writ;
+  return { ...decision, writ: token, writ_cid: cid, single_use: singleUse, expires_at: toRfc3339(expiresAt) };
+}

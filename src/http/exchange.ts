@@ -1,0 +1,125 @@
+import type { Clock } from "#src/base/clock.ts";
+import { invariant, WritError } from "#src/base/errors.ts";
+import type { TenantId } from "#src/base/ids.ts";
+import type { Config } from "#src/config/config.ts";
+import type { AgentPrincipal } from "#src/identity/authenticate.ts";
+import { DEFAULT_TENANT } from "#src/identity/tenants.ts";
+import type { Caller, Manager } from "./caller.ts";
+import type { Listener } from "./listener.ts";
+import type { HttpServices } from "./services.ts";
+
+/** What all requests share. */
+export interface ExchangeGround {
+  readonly services: HttpServices;
+  readonly config: Config;
+  readonly clock: Clock;
+  /** Fires when the server begins to stop, so that nobody waits on. */
+  readonly stopping: AbortSignal;
+}
+
+/** How a use of a key is remembered. */
+export interface Use {
+  readonly command: string | null;
+  readonly outcome: string;
+}
+
+/** One request on its way through a route. */
+export class Exchange {
+  readonly services: HttpServices;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly request: Request;
+  readonly caller: Caller;
+  /** The address that the request is from. */
+  readonly source: string;
+  /** What to remember as this key's last use, where the handler knows better than method and route. */
+  use: Use | undefined;
+  private readonly ground: ExchangeGround;
+  private readonly listener: Listener;
+  private readonly params: Readonly<Record<string, string>> | undefined;
+  private readonly includesInstance: boolean;
+
+  constructor(
+    ground: ExchangeGround,
+    listener: Listener,
+    request: Request,
+    params: Readonly<Record<string, string>> | undefined,
+    caller: Caller,
+    source: string,
+    includesInstance: boolean,
+  ) {
+    this.ground = ground;
+    this.services = ground.services;
+    this.config = ground.config;
+    this.clock = ground.clock;
+    this.listener = listener;
+    this.request = request;
+    this.params = params;
+    this.caller = caller;
+    this.source = source;
+    this.includesInstance = includesInstance;
+  }
+
+  /** A parameter of the path, decoded. What does not decode names nothing. */
+  param(name: string): string {
+    const value = this.params?.[name];
+    if (typeof value !== "string" || value === "") throw new WritError("not_found");
+    return value;
+  }
+
+  /** A header of the request. */
+  header(name: string): string | undefined {
+    return this.request.headers.get(name) ?? undefined;
+  }
+
+  /** The agent that asks. */
+  agent(): AgentPrincipal {
+    invariant(this.caller.kind === "agent", "the route is for agents");
+    return this.caller.principal;
+  }
+
+  /**
+   * Whoever manages a tenant, and which. An administrator's token has one tenant, the operator names one in `Writ-Tenant`.
+   * Throws `not_found`, and `forbidden` for a token that names a tenant.
+   */
+  async manager(): Promise<Manager> {
+    const { caller } = this;
+    if (caller.kind === "token") {
+      const { tenant, subject } = caller.principal;
+      if (this.request.headers.has("writ-tenant")) {
+        throw new WritError("forbidden", "`Writ-Tenant` is the instance operator's: a token acts in its own tenant");
+      }
+      return { tenant, subject, isOperator: false };
+    }
+    invariant(caller.kind === "operator", "the route is for those who manage");
+    const row = await this.services.tenants.show(caller.tenant ?? DEFAULT_TENANT);
+    if (row.kind === "instance" && !this.includesInstance) throw new WritError("not_found");
+    return { tenant: row.tenantId, subject: caller.subject, isOperator: true };
+  }
+
+  /** The tenant that whoever asks belongs to, or manages. */
+  async tenant(): Promise<TenantId> {
+    return this.caller.kind === "agent" ? this.caller.principal.tenant : (await this.manager()).tenant;
+  }
+
+  /** The operator, whatever tenant they act in. */
+  operator(): Extract<Caller, { kind: "operator" }> {
+    invariant(this.caller.kind === "operator", "the route is the operator's");
+    return this.caller;
+  }
+
+  /** Fires when the client is gone or the server begins to stop: for whoever waits. */
+  waitSignal(): AbortSignal {
+    return AbortSignal.any([this.request.signal, this.ground.stopping]);
+  }
+
+  /** How long the connection may be silent, from now on. */
+  allowSilence(seconds: number): void {
+    this.listener.allowSilence(this.request, seconds);
+  }
+
+  /** Whether the request is from this machine itself, by a way that is not somebody else's. */
+  isLocal(): boolean {
+    return this.caller.kind === "operator" || this.listener.isLocal(this.request, this.source);
+  }
+}
