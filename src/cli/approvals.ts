@@ -1,6 +1,7 @@
-import { type Column, listAll, printList, printThing } from "./answer.ts";
+import { type Column, fieldsOf, listAll, objectOf, printList, printThing } from "./answer.ts";
 import { apiPath, tenantCommand } from "./api-command.ts";
 import type { CommandGroup } from "./command.ts";
+import type { Terminal } from "./terminal.ts";
 
 const ID = [{ name: "ID" }] as const;
 const COLUMNS: readonly Column[] = [
@@ -8,8 +9,7 @@ const COLUMNS: readonly Column[] = [
   ["STATE", "state"],
   ["TIER", "tier"],
   ["COMMAND", "command"],
-  ["RESOURCE", "resource.id"],
-  ["AGENT", "agent_name"],
+  ["AGENT", "agent"],
   ["EXPIRES", "expires_at"],
 ];
 const STATES = ["pending", "approved", "denied", "expired", "used", "revoked"];
@@ -35,8 +35,14 @@ export const approvals: CommandGroup = {
     ),
     tenantCommand(
       { name: "show", summary: "the call that a person is to vouch for, as it would be sent", positionals: ID },
-      async (api, terminal, args) =>
-        printThing(terminal, args, await api.get(apiPath(["admin", "approvals", args.at("ID")]))),
+      async (api, terminal, args) => {
+        const approval = await api.get(apiPath(["admin", "approvals", args.at("ID")]));
+        if (args.has("json")) return printThing(terminal, args, approval);
+        const { body_base64: body, ...details } = objectOf(approval, "details");
+        await terminal.printFields(fieldsOf({ ...approval, details: undefined, ...details }));
+        if (typeof body === "string") await printBody(terminal, body);
+        return 0;
+      },
     ),
     tenantCommand(
       { name: "revoke", summary: "take back what was approved and not used", positionals: ID },
@@ -45,3 +51,13 @@ export const approvals: CommandGroup = {
     ),
   ],
 };
+
+/** The body line by line; nothing in it can deceive whoever decides. */
+async function printBody(terminal: Terminal, base64: string): Promise<void> {
+  await terminal.print();
+  for (const line of fromUtf8Leniently(base64).split("\n")) await terminal.print(`  ${line}`);
+}
+
+function fromUtf8Leniently(base64: string): string {
+  return new TextDecoder().decode(Uint8Array.fromBase64(base64));
+}

@@ -96,7 +96,7 @@ export const connection: CommandGroup = {
       async (api, terminal, args) => {
         const auth = objectOf(await api.get(pathOf(args)), "auth");
         const credential = await readCredential(terminal, args, textOf(auth, "kind"), textOf(auth, "name"));
-        return printThing(terminal, args, await api.put(pathOf(args, "credential"), { credential }));
+        return printThing(terminal, args, await api.put(pathOf(args, "credential"), credential));
       },
     ),
   ],

@@ -1,5 +1,6 @@
 import { parseStrictJson } from "#src/base/strict-json.ts";
-import { type LintFinding, lintRouteTable } from "#src/connector/lint.ts";
+import { lintRouteTable } from "#src/connector/lint.ts";
+import type { LintFinding } from "#src/connector/lint-finding.ts";
 import { parseRouteTable } from "#src/connector/parse-table.ts";
 import { shippedTable } from "#src/connector/registry.ts";
 import { type Column, listAll, listOf, objectOf, printList, printThing, textOf } from "./answer.ts";

@@ -22,14 +22,20 @@ export const key: CommandGroup = {
         name: "create",
         summary: "issue a key for an agent; it is printed this once",
         positionals: [{ name: "AGENT" }],
-        options: credentialOptions,
+        options: [
+          { name: "env", value: "NAME", help: "its environment, such as `test`; `live` unless given" },
+          ...credentialOptions,
+        ],
       },
-      async (api, terminal, args) =>
-        printIssued(
-          terminal,
-          args,
-          await api.post("/v1/admin/keys", { agent: args.at("AGENT"), ...credentialRequest(args) }),
-        ),
+      async (api, terminal, args) => {
+        const environment = args.option("env");
+        const { token, ...info } = await api.post("/v1/admin/keys", {
+          agent: args.at("AGENT"),
+          ...(environment === undefined ? {} : { environment }),
+          ...credentialRequest(args),
+        });
+        return printIssued(terminal, args, { ...info, key: token }, "key");
+      },
     ),
     tenantCommand(
       {

@@ -5,10 +5,10 @@ import { UsageError } from "./usage-error.ts";
 
 const PURPOSES = ["master", "ucan", "seal"];
 const COLUMNS: readonly Column[] = [
-  ["PURPOSE", "purpose"],
   ["ID", "id"],
   ["PUBLIC KEY", "public_key"],
   ["SINCE", "at"],
+  ["AFTER", "previous"],
 ];
 
 /** The instance's own keys: `master` wraps what is sealed, `ucan` signs writs, `seal` signs the chain. */
@@ -17,10 +17,11 @@ export const keys: CommandGroup = {
     instanceCommand(
       {
         name: "list",
-        summary: "the keys by their ids; of a seal key also the public key, to pin it in `writ verify --key`",
+        summary: "the seal keys that were published, oldest first",
+        notes: ["The public key is what `writ verify --key` pins. The ids of the master and ucan keys: `writ doctor`."],
       },
       async (api, terminal, args) =>
-        printList(terminal, args, listOf(await api.get("/v1/admin/instance/keys"), "keys"), COLUMNS, "no keys"),
+        printList(terminal, args, listOf(await api.get("/v1/admin/instance"), "seal_keys"), COLUMNS, "no keys"),
     ),
     instanceCommand(
       {

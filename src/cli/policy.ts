@@ -67,7 +67,7 @@ export const policy: CommandGroup = {
       },
     ),
     tenantCommand({ name: "list", summary: "the versions, newest first" }, (api, terminal, args) =>
-      printList(terminal, args, listAll(api, "/v1/admin/policies", "policies"), COLUMNS, "no policies: all is denied"),
+      printList(terminal, args, listAll(api, "/v1/admin/policies", "versions"), COLUMNS, "no policies: all is denied"),
     ),
     tenantCommand(
       {

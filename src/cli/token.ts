@@ -31,6 +31,7 @@ export const token: CommandGroup = {
           terminal,
           args,
           await api.post("/v1/admin/tokens", { kind: args.option("kind"), ...credentialRequest(args) }),
+          "token",
         ),
     ),
     tenantCommand({ name: "list", summary: "all tokens" }, (api, terminal, args) =>

@@ -1,5 +1,5 @@
 import { compileRouteTable } from "./compiled.ts";
-import type { LintFinding } from "./lint.ts";
+import type { LintFinding } from "./lint-finding.ts";
 import { matchPath } from "./match.ts";
 import { MAX_SEGMENTS, type ReadPath } from "./path.ts";
 import { defaultTier, ROUTE_METHODS, type RouteMethod, type RouteTable, TIERS } from "./table.ts";

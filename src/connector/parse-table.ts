@@ -1,7 +1,8 @@
 import type { Json, JsonObject } from "#src/base/canonical-json.ts";
 import { WritError } from "#src/base/errors.ts";
 import { compileRouteTable } from "./compiled.ts";
-import { type LintCode, lintRouteTable } from "./lint.ts";
+import { lintRouteTable } from "./lint.ts";
+import type { LintCode } from "./lint-finding.ts";
 import {
   type BodyRouted,
   isCommand,

@@ -95,7 +95,8 @@ function createRequestIds(ids: IdSource): () => string {
 async function readBody(route: Route, request: Request, maxBytes: number): Promise<unknown> {
   const shape = route.body;
   if (shape === "raw" || request.method === "GET" || request.method === "HEAD") return undefined;
-  return (shape ?? NO_BODY).parse((await readJsonBody(request, maxBytes)) ?? {}, "");
+  const bound = Math.max(maxBytes, route.maxBodyBytes ?? 0);
+  return (shape ?? NO_BODY).parse((await readJsonBody(request, bound)) ?? {}, "");
 }
 
 function readQuery(url: string, shape: Shape<unknown>): unknown {
@@ -137,4 +138,3 @@ export function faultResponse(error: unknown, listener: Listener, log: Log): Res
   log.error("a request failed outside of its route", error);
   return toResponse(problemReply("internal", "something went wrong inside Writ"), listener.security, "unknown");
 }
-

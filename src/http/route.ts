@@ -18,6 +18,8 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly who: readonly Role[];
   /** The JSON body; `raw` where the handler reads it. A route without one takes none. */
   readonly body?: Shape<Body> | "raw";
+  /** Where it takes larger bodies than others. */
+  readonly maxBodyBytes?: number;
   readonly query?: Shape<Query>;
   /** What it answers when all is well: status to meaning. */
   readonly answers: Readonly<Record<number, string>>;

@@ -1,4 +1,5 @@
-import { compileClass, FAIL, type MatchState, type Matcher, MORE } from "./expression.ts";
+import { compileClass } from "./expression.ts";
+import { FAIL, type MatchState, MORE } from "./program.ts";
 
 /** How a value may be assigned. */
 export interface AssignmentOptions {
@@ -41,20 +42,16 @@ const OPEN = -2;
 /**
  * Matches, from the end of a key on, an assignment and the value, which becomes the capture: the key's closing quote, up
  * to two closing brackets, `=`, `:`, `=>`, `:=`, `==` or `===` with blanks around them, at most one line break before a
- * quote, then the value. A quoted value goes to its closing quote, a bare one as far as its characters go, each to the
+ * quote, then the value. Gives its end, `FAIL` or `MORE`. A quoted value goes to its closing quote, a bare one as far as its characters go, each to the
  * line's end and {@link MAX_VALUE_BYTES} at most.
  *
  * Where the text is JSON it must stay so. Therefore a backslash and what it escapes stay together, a double quote within
  * other quotes is taken only when what follows shows that it closed no string of JSON, and a quote with a comma, colon or
  * bracket behind it begins no value.
  */
-export function assignmentMatcher(options: AssignmentOptions): Matcher {
-  const comma = options.comma ?? false;
-  const quoted = options.quoted ?? false;
-  return (state, at) => {
-    const value = findValue(state, at, comma);
-    return value < 0 ? value : matchValue(state, value, quoted);
-  };
+export function matchAssignment(state: MatchState, at: number, options: AssignmentOptions): number {
+  const value = findValue(state, at, options.comma === true);
+  return value < 0 ? value : matchValue(state, value, options.quoted === true);
 }
 
 function peek(state: MatchState, at: number): number {

@@ -1,85 +1,84 @@
 import { WritError } from "#src/base/errors.ts";
+import { BYTES, CAPTURE, CHOICE, DONE, LOOK, NOT, type Program, REPEAT, RUN } from "./program.ts";
 
-/** The pattern cannot match here, whatever follows. */
-export const FAIL = -1;
-/** Whether the pattern matches depends on bytes that have not arrived yet. */
-export const MORE = -2;
-
-/** What a matcher reads and writes. */
-export interface MatchState {
-  bytes: Uint8Array;
-  /** The first position that may not be read. */
-  limit: number;
-  /** Whether the input ends at `limit`; otherwise more may arrive. */
-  final: boolean;
-  captureStart: number;
-  captureEnd: number;
-  /** Where the part of the capture ends that shows whether it is a secret; negative for all of it. */
-  judgedEnd: number;
-  /** For each run of the expressions: a stretch that is known to be in the run's class, so that no byte is read twice. */
-  readonly runStarts: Int32Array;
-  readonly runEnds: Int32Array;
-}
-
-/** Matches at position `at`; gives the position behind the match, {@link FAIL} or {@link MORE}. */
-export type Matcher = (state: MatchState, at: number) => number;
-
-/** A compiled part: how it matches, and which bytes a match that takes any begins with. */
+/** A compiled part: its instructions, and which bytes a match that takes any begins with. */
 interface Part {
-  readonly match: Matcher;
+  readonly code: readonly number[];
   readonly starts: Uint8Array;
   /** Whether it can match without taking a byte. */
   readonly empty: boolean;
-}
-
-/** Hands out the memory slots that an expression's runs need; one for all expressions that share a {@link MatchState}. */
-export interface RunSlots {
-  count: number;
 }
 
 const MAX_GROUP_REPEATS = 16;
 const MAX_RUN = 16_384;
 
 /**
- * Compiles an expression into a matcher that takes linear time on every input.
+ * Compiles expressions into one program, which takes linear time on every input.
  *
  * The notation is a subset of regular expressions over bytes: literals, `\n \r \t \s \d \w`, classes, groups, one
  * capture, alternatives, lookahead, and the quantifiers `?`, `{n}` and `{n,m}`. The meaning is that of a parsing
  * expression grammar: alternatives are tried in order, a repetition takes all it can, and nothing is given back.
  * So there is no backtracking, and since each run of one class remembers how far it has read, many starting points
  * in one long run cost no more than one. `*` and `+` are refused: every length has a bound.
- *
- * @param ignoreCase ASCII letters match in either case.
- * @throws `invalid_argument` when the expression is malformed or unbounded.
  */
-export function compileExpression(source: string, ignoreCase: boolean, slots: RunSlots): CompiledExpression {
-  const parser = new Parser(source, ignoreCase, slots);
-  return { match: parser.parseAll().match, classes: parser.classes };
-}
+export class ProgramBuilder {
+  readonly #code: number[] = [];
+  readonly #classes: Uint8Array[] = [];
+  readonly #classAt = new Map<string, number>();
+  #slots = 0;
 
-/** A matcher and the classes that it knows bytes by. */
-export interface CompiledExpression {
-  readonly match: Matcher;
-  readonly classes: readonly Uint8Array[];
+  /**
+   * Adds an expression; gives the instruction at which it begins.
+   *
+   * @param ignoreCase ASCII letters match in either case.
+   * @throws `invalid_argument` when the expression is malformed or unbounded.
+   */
+  add(source: string, ignoreCase: boolean): number {
+    const entry = this.#code.length;
+    const { code } = new Parser(source, ignoreCase, this).parseAll();
+    this.#code.push(...code, DONE);
+    return entry;
+  }
+
+  /** All that was added. */
+  build(): Program {
+    const classes = new Uint8Array(this.#classes.length * 256);
+    for (const [index, table] of this.#classes.entries()) classes.set(table, index * 256);
+    return { code: Int32Array.from(this.#code), classes, slots: this.#slots };
+  }
+
+  /** The first flag of a class, which is kept once. */
+  classOf(table: Uint8Array): number {
+    const key = table.toHex();
+    const known = this.#classAt.get(key);
+    if (known !== undefined) return known;
+    const at = this.#classes.length * 256;
+    this.#classes.push(table);
+    this.#classAt.set(key, at);
+    return at;
+  }
+
+  /** The memory of one more run. */
+  newSlot(): number {
+    return this.#slots++;
+  }
 }
 
 /** The 256 flags of a class such as `[A-Za-z0-9_]`, as used inside expressions. */
 export function compileClass(source: string): Uint8Array {
-  return new Parser(source, false, { count: 0 }).parseSingleClass();
+  return new Parser(source, false, new ProgramBuilder()).parseSingleClass();
 }
 
 class Parser {
   readonly #source: string;
   readonly #ignoreCase: boolean;
-  readonly #slots: RunSlots;
-  /** All classes so far, single characters among them. */
-  readonly classes: Uint8Array[] = [];
+  readonly #builder: ProgramBuilder;
   #at = 0;
 
-  constructor(source: string, ignoreCase: boolean, slots: RunSlots) {
+  constructor(source: string, ignoreCase: boolean, builder: ProgramBuilder) {
     this.#source = source;
     this.#ignoreCase = ignoreCase;
-    this.#slots = slots;
+    this.#builder = builder;
   }
 
   parseAll(): Part {
@@ -97,14 +96,14 @@ class Parser {
   #alternatives(): Part {
     const options = [this.#sequence()];
     while (this.#take("|")) options.push(this.#sequence());
-    return options.length === 1 ? (options[0] as Part) : choice(options);
+    return options.length === 1 ? (options[0] as Part) : this.#choice(options);
   }
 
   #sequence(): Part {
     const parts: Part[] = [];
     let literal: Uint8Array[] = [];
     const flush = (): void => {
-      if (literal.length > 0) parts.push(literalOf(literal));
+      if (literal.length > 0) parts.push(this.#literal(literal));
       literal = [];
     };
     while (this.#at < this.#source.length && this.#peek() !== "|" && this.#peek() !== ")") {
@@ -118,7 +117,7 @@ class Parser {
       if (least === 1 && most === 1) literal.push(table);
       else {
         flush();
-        parts.push(runOf(table, least, most, this.#slots.count++));
+        parts.push(this.#run(table, least, most));
       }
     }
     flush();
@@ -134,11 +133,44 @@ class Parser {
     const [least, most] = this.#quantifier();
     if (kind === "?:") {
       if (most > MAX_GROUP_REPEATS) this.#refuse("a group repeats too often");
-      return least === 1 && most === 1 ? inner : repeat(inner, least, most);
+      return least === 1 && most === 1 ? inner : this.#repeat(inner, least, most);
     }
     if (least !== 1 || most !== 1) this.#refuse("only a plain group repeats");
-    if (kind === "?=") return lookahead(inner);
-    return kind === "?!" ? negativeLookahead(inner) : capture(inner);
+    if (kind === "?=") return { code: wrap(LOOK, inner), starts: NOTHING, empty: true };
+    if (kind === "?!") return { code: wrap(NOT, inner), starts: NOTHING, empty: true };
+    return { ...inner, code: wrap(CAPTURE, inner) };
+  }
+
+  #literal(tables: readonly Uint8Array[]): Part {
+    const code = [BYTES, tables.length, ...tables.map((table) => this.#builder.classOf(table))];
+    return { code, starts: tables[0] as Uint8Array, empty: false };
+  }
+
+  #run(table: Uint8Array, least: number, most: number): Part {
+    const code = [RUN, this.#builder.classOf(table), least, most, this.#builder.newSlot()];
+    return { code, starts: table, empty: least === 0 };
+  }
+
+  #choice(options: readonly Part[]): Part {
+    const heads: number[] = [];
+    const bodies: number[] = [];
+    for (const option of options) {
+      heads.push(this.#admitted(option), 3 + 2 * options.length + bodies.length);
+      bodies.push(...option.code, DONE);
+    }
+    const code = [CHOICE, 3 + heads.length + bodies.length, options.length, ...heads, ...bodies];
+    const starts = union(options.map((option) => option.starts));
+    return { code, starts, empty: options.some((option) => option.empty) };
+  }
+
+  #repeat(inner: Part, least: number, most: number): Part {
+    const code = [REPEAT, 6 + inner.code.length, this.#admitted(inner), least, most, ...inner.code, DONE];
+    return { code, starts: inner.starts, empty: inner.empty || least === 0 };
+  }
+
+  /** The class of the bytes before which it is worth trying a part. */
+  #admitted(part: Part): number {
+    return this.#builder.classOf(part.empty ? new Uint8Array(256).fill(1) : part.starts);
   }
 
   #quantifier(): readonly [number, number] {
@@ -155,7 +187,6 @@ class Parser {
 
   #classTable(): Uint8Array {
     const table = new Uint8Array(256);
-    this.classes.push(table);
     if (!this.#take("[")) this.#addUnit(table);
     else {
       const negated = this.#take("^");
@@ -243,117 +274,16 @@ function union(tables: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-function literalOf(tables: readonly Uint8Array[]): Part {
-  const count = tables.length;
-  const flags = new Uint8Array(count * 256);
-  for (const [index, table] of tables.entries()) flags.set(table, index * 256);
-  const match: Matcher = (state, at) => {
-    const { bytes, limit } = state;
-    const whole = at + count <= limit;
-    const stop = whole ? count : limit - at;
-    for (let i = 0; i < stop; i += 1) if (flags[(i << 8) | (bytes[at + i] as number)] === 0) return FAIL;
-    return whole ? at + count : state.final ? FAIL : MORE;
-  };
-  return { match, starts: tables[0] as Uint8Array, empty: false };
-}
-
-function runOf(table: Uint8Array, least: number, most: number, slot: number): Part {
-  const match: Matcher = (state, at) => {
-    const { bytes, limit } = state;
-    if (at < limit && table[bytes[at] as number] === 0) return least === 0 ? at : FAIL;
-    const { runStarts, runEnds } = state;
-    const stop = Math.min(at + most, limit);
-    let end = runEnds[slot] as number;
-    if (at < (runStarts[slot] as number) || at > end) {
-      runStarts[slot] = at;
-      end = at;
-    }
-    while (end < stop && table[bytes[end] as number] === 1) end += 1;
-    runEnds[slot] = end;
-    if (end > stop) end = stop;
-    if (end === limit && end < at + most && !state.final) return MORE;
-    return end - at < least ? FAIL : end;
-  };
-  return { match, starts: table, empty: least === 0 };
+function wrap(instruction: number, inner: Part): number[] {
+  return [instruction, 3 + inner.code.length, ...inner.code, DONE];
 }
 
 function sequence(parts: readonly Part[]): Part {
-  const matchers = parts.map((part) => part.match);
-  const match: Matcher = (state, at) => {
-    let position = at;
-    for (let i = 0; i < matchers.length; i += 1) {
-      position = (matchers[i] as Matcher)(state, position);
-      if (position < 0) return position;
-    }
-    return position;
-  };
   const solid = parts.findIndex((part) => !part.empty);
   const leading = solid < 0 ? parts : parts.slice(0, solid + 1);
-  return { match, starts: union(leading.map((part) => part.starts)), empty: solid < 0 };
-}
-
-/** Ordered choice: only the options that can begin with the next byte are tried. */
-function choice(options: readonly Part[]): Part {
-  const all = options.map((option) => option.match);
-  const byByte = Array.from({ length: 256 }, (_, byte) =>
-    options.filter((option) => option.empty || option.starts[byte] === 1).map((option) => option.match),
-  );
-  const match: Matcher = (state, at) => {
-    const likely = at < state.limit ? (byByte[state.bytes[at] as number] as Matcher[]) : all;
-    for (let i = 0; i < likely.length; i += 1) {
-      const end = (likely[i] as Matcher)(state, at);
-      if (end !== FAIL) return end;
-    }
-    return FAIL;
-  };
   return {
-    match,
-    starts: union(options.map((option) => option.starts)),
-    empty: options.some((option) => option.empty),
+    code: parts.flatMap((part) => part.code),
+    starts: union(leading.map((part) => part.starts)),
+    empty: solid < 0,
   };
-}
-
-function repeat(inner: Part, least: number, most: number): Part {
-  const { match: once, starts, empty } = inner;
-  const match: Matcher = (state, at) => {
-    let position = at;
-    for (let count = 0; count < most; count += 1) {
-      const hopeless = !empty && position < state.limit && starts[state.bytes[position] as number] === 0;
-      const end = hopeless ? FAIL : once(state, position);
-      if (end === MORE) return MORE;
-      if (end === FAIL || end === position) return count < least ? FAIL : position;
-      position = end;
-    }
-    return position;
-  };
-  return { match, starts, empty: empty || least === 0 };
-}
-
-function lookahead(inner: Part): Part {
-  const match: Matcher = (state, at) => {
-    const end = inner.match(state, at);
-    return end < 0 ? end : at;
-  };
-  return { match, starts: NOTHING, empty: true };
-}
-
-function negativeLookahead(inner: Part): Part {
-  const match: Matcher = (state, at) => {
-    const end = inner.match(state, at);
-    if (end === MORE) return MORE;
-    return end === FAIL ? at : FAIL;
-  };
-  return { match, starts: NOTHING, empty: true };
-}
-
-function capture(inner: Part): Part {
-  const match: Matcher = (state, at) => {
-    const end = inner.match(state, at);
-    if (end >= 0) {
-      state.captureStart = at;
-      state.captureEnd = end;
-    }
-    return end;
-  };
-  return { match, starts: inner.starts, empty: inner.empty };
 }

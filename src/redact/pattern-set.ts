@@ -1,7 +1,8 @@
 import { WritError } from "#src/base/errors.ts";
 import { type Anchor, type AnchorIndex, buildAnchorIndex, MIN_ANCHOR_BYTES } from "./anchors.ts";
-import { type AssignmentOptions, assignmentMatcher } from "./assignment.ts";
-import { compileClass, compileExpression, FAIL, type Matcher, type MatchState, type RunSlots } from "./expression.ts";
+import { type AssignmentOptions } from "./assignment.ts";
+import { compileClass, ProgramBuilder } from "./expression.ts";
+import { FAIL, newMatchState, type Program, runProgram } from "./program.ts";
 import type { ValueCheck } from "./plausible.ts";
 
 /** One secret format, as data. */
@@ -13,7 +14,7 @@ export interface SecretPattern {
    * with `ignoreCase`; else as they are written.
    */
   readonly anchors: readonly string[];
-  /** See {@link compileExpression}. Its capture, or all of it where it has none, is replaced. */
+  /** See {@link ProgramBuilder}. Its capture, or all of it where it has none, is replaced. */
   readonly expression: string;
   /** Whether letters match in either case. */
   readonly ignoreCase?: boolean;
@@ -33,7 +34,7 @@ export interface SecretPattern {
   readonly contextual?: boolean;
   /** Whether the anchor is part of a key that a `=`, `:` or `,` must follow: most words do not get further than that. */
   readonly assigned?: boolean;
-  /** What `expression` matches is a key, and the secret is the value that is assigned to it: see {@link assignmentMatcher}. */
+  /** What `expression` matches is a key, and the secret is the value that is assigned to it: see {@link matchAssignment}. */
   readonly assignment?: AssignmentOptions;
 }
 
@@ -43,7 +44,9 @@ export const MAX_LOOK_BEHIND = 96;
 /** A pattern, ready to match. */
 export interface CompiledPattern {
   readonly id: string;
-  readonly match: Matcher;
+  /** Where its expression begins in the program. */
+  readonly entry: number;
+  readonly assignment: AssignmentOptions | undefined;
   readonly left: "boundary" | "any";
   readonly behind: { readonly table: Uint8Array; readonly least: number; readonly most: number } | undefined;
   readonly accepts: ValueCheck | undefined;
@@ -51,78 +54,72 @@ export interface CompiledPattern {
   readonly assigned: boolean;
 }
 
-/** Patterns and the index of their anchors; immutable, shared by all scanners. */
+/** Patterns, their program and the index of their anchors; immutable, shared by all scanners. */
 export interface PatternSet {
   readonly patterns: readonly CompiledPattern[];
+  readonly program: Program;
   readonly index: AnchorIndex;
-  /** How many run memories a scanner needs. */
-  readonly slots: number;
 }
 
 /** Compiles patterns; where several match at one anchor the first in the list wins. Throws `invalid_argument`. */
 export function compilePatterns(patterns: readonly SecretPattern[]): PatternSet {
-  const slots: RunSlots = { count: 0 };
-  const compiled: CompiledPattern[] = [];
-  const anchors: Anchor[] = [];
-  for (const [owner, pattern] of patterns.entries()) {
-    const ignoreCase = pattern.ignoreCase ?? false;
-    const { match: key, classes } = compileExpression(pattern.expression, ignoreCase, slots);
-    const value = pattern.assignment && assignmentMatcher(pattern.assignment);
-    const { behind } = pattern;
-    compiled.push({
-      id: pattern.id,
-      match: value === undefined ? key : (state, at) => thenMatch(key, value, state, at),
-      left: pattern.left ?? "boundary",
-      behind: behind && { table: compileClass(behind.charClass), least: behind.least, most: behind.most },
-      accepts: pattern.accepts,
-      contextual: pattern.contextual ?? false,
-      assigned: pattern.assigned ?? false,
-    });
-    const kinds = kindsOf(classes);
-    for (const text of pattern.anchors) {
+  const builder = new ProgramBuilder();
+  const compiled = patterns.map((pattern) => compilePattern(pattern, builder));
+  const program = builder.build();
+  const kinds = kindsOf(program.classes);
+  const anchors: Anchor[] = patterns.flatMap(({ anchors: texts, ignoreCase = false }, owner) =>
+    texts.map((text) => {
       if (text.length < MIN_ANCHOR_BYTES) throw new WritError("invalid_argument", `the anchor \`${text}\` is too short`);
-      anchors.push({ text, ignoreCase, owner, follow: followOf(key, kinds, text, slots) });
-    }
-  }
-  return { patterns: compiled, index: buildAnchorIndex(anchors), slots: slots.count };
+      const follow = followOf(program, (compiled[owner] as CompiledPattern).entry, text, kinds);
+      return { text, ignoreCase, owner, follow };
+    }),
+  );
+  return { patterns: compiled, program, index: buildAnchorIndex(anchors) };
 }
 
-function thenMatch(key: Matcher, value: Matcher, state: MatchState, at: number): number {
-  const end = key(state, at);
-  return end < 0 ? end : value(state, end);
+function compilePattern(pattern: SecretPattern, builder: ProgramBuilder): CompiledPattern {
+  const { behind } = pattern;
+  return {
+    id: pattern.id,
+    entry: builder.add(pattern.expression, pattern.ignoreCase ?? false),
+    assignment: pattern.assignment,
+    left: pattern.left ?? "boundary",
+    behind: behind && { table: compileClass(behind.charClass), least: behind.least, most: behind.most },
+    accepts: pattern.accepts,
+    contextual: pattern.contextual ?? false,
+    assigned: pattern.assigned ?? false,
+  };
 }
 
-/** By byte: the lowest byte that is in the same ones of `classes`. */
-function kindsOf(classes: readonly Uint8Array[]): Uint8Array {
-  const kinds = new Uint8Array(256);
-  const distinct: number[] = [];
-  for (let byte = 0; byte < 256; byte += 1) {
-    const kind = distinct.find((other) => classes.every((table) => table[other] === table[byte]));
-    if (kind === undefined) distinct.push(byte);
-    kinds[byte] = kind ?? byte;
-  }
-  return kinds;
+/** By byte: the lowest byte that is in the same classes. */
+function kindsOf(classes: Uint8Array): Uint8Array {
+  const first = new Map<string, number>();
+  return Uint8Array.from({ length: 256 }, (_, byte) => {
+    let kind = "";
+    for (let at = byte; at < classes.length; at += 256) kind += classes[at];
+    const known = first.get(kind);
+    if (known === undefined) first.set(kind, byte);
+    return known ?? byte;
+  });
 }
 
 /**
  * Which bytes may stand behind `anchor`, found by trying one of each kind: a match that fails where more may arrive fails
  * whatever arrives.
  */
-function followOf(match: Matcher, kinds: Uint8Array, anchor: string, slots: RunSlots): Uint8Array {
+function followOf(program: Program, entry: number, anchor: string, kinds: Uint8Array): Uint8Array {
   const follow = new Uint8Array(256);
   const bytes = new Uint8Array(anchor.length + 1);
   for (let i = 0; i < anchor.length; i += 1) bytes[i] = anchor.charCodeAt(i);
-  const runStarts = new Int32Array(slots.count);
-  const runEnds = new Int32Array(slots.count);
-  const state = { bytes, limit: bytes.length, final: false, captureStart: -1, captureEnd: -1, judgedEnd: -1, runStarts, runEnds };
+  const state = newMatchState(program, bytes);
   for (let byte = 0; byte < 256; byte += 1) {
     const kind = kinds[byte] as number;
     if (kind < byte) follow[byte] = follow[kind] as number;
     else {
       bytes[anchor.length] = byte;
-      runEnds.fill(0);
-      runStarts.fill(0);
-      follow[byte] = match(state, 0) === FAIL ? 0 : 1;
+      state.runStarts.fill(0);
+      state.runEnds.fill(0);
+      follow[byte] = runProgram(program, state, entry, 0) === FAIL ? 0 : 1;
     }
   }
   return follow;

@@ -1,7 +1,9 @@
 import { utf8 } from "#src/base/bytes.ts";
 import { type Anchor, nextAnchor } from "./anchors.ts";
-import { compileClass, FAIL, type MatchState, MORE } from "./expression.ts";
+import { matchAssignment } from "./assignment.ts";
+import { compileClass } from "./expression.ts";
 import { type CompiledPattern, MAX_LOOK_BEHIND, type PatternSet } from "./pattern-set.ts";
+import { FAIL, type MatchState, MORE, newMatchState, runProgram } from "./program.ts";
 import { type Findings, isEscapeLetter, type Stage } from "./stage.ts";
 
 const ALNUM = compileClass("[A-Za-z0-9]");
@@ -45,16 +47,7 @@ export class PatternStage implements Stage {
     this.#set = set;
     this.#maxHold = maxHold;
     this.#findings = findings;
-    this.#match = {
-      bytes: EMPTY,
-      limit: 0,
-      final: false,
-      captureStart: -1,
-      captureEnd: -1,
-      judgedEnd: -1,
-      runStarts: new Int32Array(set.slots),
-      runEnds: new Int32Array(set.slots),
-    };
+    this.#match = newMatchState(set.program, EMPTY);
   }
 
   push(chunk: Uint8Array): Uint8Array[] {
@@ -164,7 +157,9 @@ export class PatternStage implements Stage {
     match.final = final || match.limit < end || match.limit === anchor + this.#maxHold;
     match.captureStart = -1;
     match.judgedEnd = -1;
-    const matched = pattern.match(match, anchor);
+    const { entry, assignment } = pattern;
+    const key = runProgram(this.#set.program, match, entry, anchor);
+    const matched = key < 0 || assignment === undefined ? key : matchAssignment(match, key, assignment);
     if (matched < 0) return matched;
     if (match.captureStart < 0) {
       match.captureStart = start;

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { type LintCode, lintRouteTable } from "#src/connector/lint.ts";
+import { lintRouteTable } from "#src/connector/lint.ts";
+import type { LintCode } from "#src/connector/lint-finding.ts";
 import { SHIPPED_TABLES } from "#src/connector/registry.ts";
 import { GITHUB_TABLE } from "#src/connector/shipped/github.ts";
 import { HTTP_TABLE } from "#src/connector/shipped/http.ts";

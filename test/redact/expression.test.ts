@@ -1,22 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { compileExpression, FAIL, MORE } from "#src/redact/expression.ts";
+import { ProgramBuilder } from "#src/redact/expression.ts";
 import { compilePatterns } from "#src/redact/pattern-set.ts";
 import { SECRET_PATTERNS } from "#src/redact/patterns.ts";
+import { FAIL, MORE, newMatchState, runProgram } from "#src/redact/program.ts";
 
 function match(source: string, text: string, final = true): number {
-  const slots = { count: 0 };
-  const { match: matcher } = compileExpression(source, false, slots);
-  const state = {
-    bytes: Buffer.from(text, "latin1"),
-    limit: text.length,
-    final,
-    captureStart: -1,
-    captureEnd: -1,
-    judgedEnd: -1,
-    runStarts: new Int32Array(slots.count),
-    runEnds: new Int32Array(slots.count),
-  };
-  return matcher(state, 0);
+  const builder = new ProgramBuilder();
+  const entry = builder.add(source, false);
+  const program = builder.build();
+  return runProgram(program, { ...newMatchState(program, Buffer.from(text, "latin1")), final }, entry, 0);
 }
 
 describe("expressions", () => {
@@ -47,7 +39,7 @@ describe("expressions", () => {
   test.each(["a*", "a+", "(?:a){0,17}", "a{2,1}", "[a", "(a", "a)", "[b-a]", "a{1,99999}", "\\"])(
     "%p is refused",
     (source) => {
-      expect(() => compileExpression(source, false, { count: 0 })).toThrow();
+      expect(() => new ProgramBuilder().add(source, false)).toThrow();
     },
   );
 });

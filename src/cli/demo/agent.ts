@@ -47,7 +47,11 @@ export function createAgent(): DemoAgent {
   const seen: string[] = [];
   return {
     ask: async (origin, { method, path, body, credential }) => {
-      const { status, headers, body: stream } = await httpRequest(dialer, {
+      const {
+        status,
+        headers,
+        body: stream,
+      } = await httpRequest(dialer, {
         origin,
         method,
         target: path,

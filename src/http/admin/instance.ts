@@ -1,5 +1,5 @@
-import { toRfc3339 } from "#src/base/clock.ts";
 import { toBase64 } from "#src/base/bytes.ts";
+import { toRfc3339 } from "#src/base/clock.ts";
 import { WritError } from "#src/base/errors.ts";
 import { PRODUCT_VERSION } from "#src/base/version.ts";
 import { KEY_PURPOSES } from "#src/config/key-line.ts";

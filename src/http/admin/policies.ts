@@ -5,6 +5,8 @@ import { type Route, route } from "../route.ts";
 import { integer, integerText, object, optional, text } from "../shape.ts";
 
 const MAX_SOURCE_CHARACTERS = 16 * 2 ** 20;
+/** Ten thousand policies with room to spare. */
+const MAX_BODY_BYTES = 20 * 2 ** 20;
 const MAX_VERSION = Number.MAX_SAFE_INTEGER;
 const SOURCE = text({ min: 0, max: MAX_SOURCE_CHARACTERS, description: "Cedar policies" });
 const VERSION = /^[1-9][0-9]{0,15}$/;
@@ -43,6 +45,7 @@ export const POLICY_ROUTES: readonly Route[] = [
     path: "/v1/admin/policies",
     summary: "Make a new policy version and let it decide from now on",
     who: ["admin", "operator"],
+    maxBodyBytes: MAX_BODY_BYTES,
     body: object({ source: SOURCE, message: optional(text({ min: 0, max: 1000 })) }),
     answers: { 200: "The version" },
     errors: ["policy_invalid", "policy_slice_too_large"],
@@ -57,6 +60,7 @@ export const POLICY_ROUTES: readonly Route[] = [
     path: "/v1/admin/policies/check",
     summary: "Say what is wrong with policies, and store nothing",
     who: ["admin", "operator"],
+    maxBodyBytes: MAX_BODY_BYTES,
     body: object({ source: SOURCE }),
     answers: { 200: "The problems; none for policies that are valid" },
     handle: async (exchange, { source }) => {

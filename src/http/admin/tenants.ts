@@ -32,7 +32,9 @@ export const TENANT_ROUTES: readonly Route[] = [
     summary: "Show a tenant by name or id",
     who: ["operator"],
     answers: { 200: "The tenant" },
-    handle: async (exchange) => ({ json: renderTenant(await exchange.services.tenants.show(exchange.param("tenant"))) }),
+    handle: async (exchange) => ({
+      json: renderTenant(await exchange.services.tenants.show(exchange.param("tenant"))),
+    }),
   }),
   route({
     method: "POST",

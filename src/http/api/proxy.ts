@@ -1,5 +1,5 @@
-import { isWritError, WritError } from "#src/base/errors.ts";
 import type { JsonObject } from "#src/base/canonical-json.ts";
+import { isWritError, WritError } from "#src/base/errors.ts";
 import { isId, type RunId } from "#src/base/ids.ts";
 import { parseStrictJson } from "#src/base/strict-json.ts";
 import { CALL_METHODS } from "#src/connector/table.ts";
@@ -114,7 +114,11 @@ function decidedReply(exchange: Exchange, { outcome }: Extract<ProxyAnswer, { ki
  * Connection, path and query out of the request's URL, each as it stands there: not decoded, not encoded again. The
  * runtime has resolved dots and backslashes before; what arrives is what is derived and sent.
  */
-export function readTarget(url: string): { readonly connection: string; readonly path: string; readonly query: string } {
+export function readTarget(url: string): {
+  readonly connection: string;
+  readonly path: string;
+  readonly query: string;
+} {
   const target = url.slice(url.indexOf(PREFIX) + PREFIX.length);
   if (target.includes("#")) throw new WritError("invalid_path", "the path has a `#`");
   const mark = target.indexOf("?");
@@ -146,7 +150,10 @@ export function readWait(prefer: string | undefined): number {
 function readContext(header: string | undefined): JsonObject {
   if (header === undefined) return {};
   if (header.length > MAX_CONTEXT_CHARACTERS || !/^[\x20-\x7e]*$/.test(header)) {
-    throw new WritError("invalid_argument", `\`Writ-Context\` is at most ${MAX_CONTEXT_CHARACTERS} characters of ASCII`);
+    throw new WritError(
+      "invalid_argument",
+      `\`Writ-Context\` is at most ${MAX_CONTEXT_CHARACTERS} characters of ASCII`,
+    );
   }
   const value = parseStrictJson(header, { maxDepth: MAX_CONTEXT_DEPTH });
   if (!isObject(value)) throw new WritError("invalid_argument", "`Writ-Context` must be a JSON object");

@@ -1,0 +1,108 @@
+import { utf8 } from "#src/base/bytes.ts";
+import { toRfc3339 } from "#src/base/clock.ts";
+import { WritError } from "#src/base/errors.ts";
+import { PRODUCT_VERSION } from "#src/base/version.ts";
+import { equalInConstantTime, sha256 } from "#src/crypto/hash.ts";
+import { EXPOSITION_CONTENT_TYPE, renderExposition } from "#src/telemetry/exposition.ts";
+import type { Metrics } from "#src/telemetry/metrics.ts";
+import type { Exchange } from "./exchange.ts";
+import type { ReadinessCheck } from "./readiness.ts";
+import { type Route, route } from "./route.ts";
+
+/** What the routes of operation need. */
+export interface OperationsGround {
+  readonly registry: Metrics;
+  readonly readiness: () => Promise<readonly ReadinessCheck[]>;
+  /** The description of the API, made when it is first asked for. */
+  readonly openApi: () => string;
+}
+
+const YEAR_MS = 365 * 86_400_000;
+
+/** Health, metrics and what describes the server: for whoever runs it. */
+export function operationRoutes({ registry, readiness, openApi }: OperationsGround): readonly Route[] {
+  return [
+    route({
+      method: "GET",
+      path: "/healthz",
+      summary: "Say that the process answers",
+      who: ["anyone", "operator"],
+      isUnlimited: true,
+      answers: { 200: "It does" },
+      handle: () => ({ json: { status: "ok" } }),
+    }),
+    route({
+      method: "GET",
+      path: "/readyz",
+      summary: "Say whether anything can be granted; to this machine also why not",
+      who: ["anyone", "operator"],
+      isUnlimited: true,
+      answers: { 200: "It can", 503: "It cannot" },
+      handle: async (exchange) => {
+        const checks = await readiness();
+        const isReady = checks.every((check) => check.ok);
+        const status = isReady ? "ready" : "not_ready";
+        return {
+          status: isReady ? 200 : 503,
+          json: exchange.isLocal() ? { status, version: PRODUCT_VERSION, checks } : { status },
+        };
+      },
+    }),
+    route({
+      method: "GET",
+      path: "/metrics",
+      summary: "Give the metrics in the Prometheus text format",
+      who: ["anyone", "operator"],
+      isUnlimited: true,
+      produces: "text/plain",
+      answers: { 200: "The metrics" },
+      handle: (exchange) => {
+        requireMetricsReader(exchange);
+        return { body: renderExposition(registry.collect()), contentType: EXPOSITION_CONTENT_TYPE };
+      },
+    }),
+    route({
+      method: "GET",
+      path: "/openapi.json",
+      summary: "Describe this interface in OpenAPI 3.1",
+      who: ["anyone", "operator"],
+      answers: { 200: "The description" },
+      handle: () => ({ body: openApi(), contentType: "application/json" }),
+    }),
+    route({
+      method: "GET",
+      path: "/.well-known/security.txt",
+      summary: "Say where to report a vulnerability (RFC 9116)",
+      who: ["anyone", "operator"],
+      produces: "text/plain",
+      answers: { 200: "The file" },
+      handle: ({ config, clock }) => ({
+        body: securityText(config.publicUrl, clock.now()),
+        contentType: "text/plain; charset=utf-8",
+      }),
+    }),
+  ];
+}
+
+/** By the token of the settings, by the operator, or from this machine. */
+function requireMetricsReader(exchange: Exchange): void {
+  if (exchange.isLocal()) return;
+  const expected = exchange.config.metricsToken;
+  if (expected === undefined)
+    throw new WritError("forbidden", "metrics are for this machine: set `WRIT_METRICS_TOKEN`");
+  const given = /^Bearer +(\S+)$/i.exec(exchange.header("authorization") ?? "")?.[1] ?? "";
+  if (!equalInConstantTime(sha256(utf8(given)), sha256(utf8(expected)))) throw new WritError("unauthenticated");
+}
+
+/** NOTE: `Contact` is the project's, whoever runs the instance; `Expires` is always a year ahead (section 2.5.5). */
+function securityText(publicUrl: string, now: number): string {
+  return [
+    `Contact: ${SECURITY_CONTACT}`,
+    `Expires: ${toRfc3339(now + YEAR_MS)}`,
+    "Preferred-Languages: en",
+    `Canonical: ${publicUrl}/.well-known/security.txt`,
+    "",
+  ].join("\n");
+}
+
+const SECURITY_CONTACT = "https://writ.example/security";

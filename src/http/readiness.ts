@@ -1,0 +1,81 @@
+import { access, constants } from "node:fs/promises";
+import type { Clock } from "#src/base/clock.ts";
+import { messageOf } from "#src/base/errors.ts";
+import { CLOCK_TOLERANCE_MS } from "#src/store/committer.ts";
+import { readHead } from "#src/store/events.ts";
+import { readInstance, readTenants } from "#src/store/instance.ts";
+import type { Reader } from "#src/store/reader.ts";
+
+/** One thing that must be well. */
+export interface ReadinessCheck {
+  readonly name: "store" | "disk" | "clock" | "server";
+  readonly ok: boolean;
+  /** For whoever runs the instance. */
+  readonly detail: string;
+}
+
+/** What is looked at. */
+export interface ReadinessGround {
+  readonly reader: Reader;
+  readonly dataFolder: string;
+  readonly clock: Clock;
+  /** Throws when the disk is at its reserve. */
+  readonly checkCapacity: () => void;
+  readonly isStopping: () => boolean;
+  /** Milliseconds; null: never. The operator's word that the clock is right. */
+  readonly clockAcceptedAt: () => number | null;
+}
+
+/** How long an answer stands: whoever asks every moment costs no more. */
+const FRESH_MS = 1000;
+
+/** Makes the look at what a server needs to grant anything. */
+export function createReadiness(ground: ReadinessGround): () => Promise<readonly ReadinessCheck[]> {
+  let known: { readonly at: number; readonly checks: Promise<readonly ReadinessCheck[]> } | undefined;
+  return async () => {
+    const now = performance.now();
+    if (known === undefined || now - known.at >= FRESH_MS) {
+      known = { at: now, checks: Promise.all([checkStore(ground), checkDisk(ground), checkClock(ground)]) };
+    }
+    const stopping = ground.isStopping();
+    const server: ReadinessCheck = { name: "server", ok: !stopping, detail: stopping ? "stopping" : "accepting" };
+    return [server, ...(await known.checks)];
+  };
+}
+
+function checkStore({ reader, dataFolder }: ReadinessGround): Promise<ReadinessCheck> {
+  return check("store", async () => {
+    if ((await readInstance(reader)) === undefined) throw new Error("there is no instance");
+    await access(dataFolder, constants.W_OK);
+    return "reads, and its folder takes writes";
+  });
+}
+
+function checkDisk({ checkCapacity }: ReadinessGround): Promise<ReadinessCheck> {
+  return check("disk", async () => {
+    checkCapacity();
+    return "above the reserve";
+  });
+}
+
+function checkClock({ reader, clock, clockAcceptedAt }: ReadinessGround): Promise<ReadinessCheck> {
+  return check("clock", async () => {
+    const now = clock.now();
+    const accepted = clockAcceptedAt();
+    if (accepted !== null && now >= accepted - CLOCK_TOLERANCE_MS) return "accepted by the operator";
+    for (const { tenantId, name } of await readTenants(reader)) {
+      const head = await readHead(reader, tenantId);
+      const behind = (head?.at ?? 0) - now;
+      if (behind > CLOCK_TOLERANCE_MS) throw new Error(`${behind} ms behind the newest event of \`${name}\``);
+    }
+    return "not behind any chain";
+  });
+}
+
+async function check(name: ReadinessCheck["name"], look: () => Promise<string>): Promise<ReadinessCheck> {
+  try {
+    return { name, ok: true, detail: await look() };
+  } catch (error) {
+    return { name, ok: false, detail: messageOf(error) };
+  }
+}
