@@ -184,7 +184,7 @@ export async function createServices(ground: Ground): Promise<Services> {
     connections,
     connectors,
     connectionTester: createConnectionTester({ connections, dialer, recorder }),
-    policies: createPolicyVersions({ recorder, reader, clock }),
+    policies: createPolicyVersions({ recorder, reader, pool, clock }),
     approvals,
     authority,
     decider,

@@ -29,7 +29,7 @@ export const audit: CommandGroup = {
         name: "list",
         summary: "events, newest first",
         options: [
-          { name: "type", value: "TYPE", help: "only these: `decision.made`, or all of `decision`" },
+          { name: "type", value: "TYPE", help: "only these: `decision.denied`, or all of `decision`" },
           { name: "actor", value: "ID", help: "only by this subject: sub_…" },
           { name: "agent", value: "AGENT", help: "only by or about this agent" },
           { name: "since", value: "TIME", help: "from this time on: 2026-01-31T00:00:00Z" },

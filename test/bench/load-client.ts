@@ -58,7 +58,7 @@ async function runLoad(order: LoadOrder): Promise<LoadResult> {
         },
         data: (socket, chunk) => {
           const reading = socket.data;
-          const text = reading.pending + chunk.latin1Slice();
+          const text = reading.pending + chunk.toString("latin1");
           if (!isComplete(text)) {
             reading.pending = text;
             return;

@@ -30,7 +30,7 @@ const ENGINES: readonly string[] = ["policy", "ucan", "connector", "classify", "
 const SIDEWAYS: ReadonlyMap<string, readonly string[]> = new Map([
   ["crypto", ["base"]],
   ["config", ["base", "crypto"]],
-  ["store", ["io", "ledger"]],
+  ["store", ["io", "ledger", "policy"]],
   ["archive", ["audit"]],
   ["consent", ["audit", "identity", "vault"]],
   ["decision", ["audit", "consent", "identity", "runs", "vault"]],

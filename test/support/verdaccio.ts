@@ -29,13 +29,16 @@ export async function startVerdaccio(folder: string): Promise<Verdaccio> {
   const logFile = join(folder, "verdaccio.log");
   writeFileSync(config, configText(logFile));
   const port = await freePort();
-  const child = Bun.spawn([peerPath("node"), peerPath("verdaccio"), "--config", config, "--listen", `127.0.0.1:${port}`], {
-    cwd: folder,
-    env: { HOME: folder, PATH: "/usr/bin:/bin" },
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "pipe",
-  });
+  const child = Bun.spawn(
+    [peerPath("node"), peerPath("verdaccio"), "--config", config, "--listen", `127.0.0.1:${port}`],
+    {
+      cwd: folder,
+      env: { HOME: folder, PATH: "/usr/bin:/bin" },
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    },
+  );
   const stop = async (): Promise<void> => {
     child.kill();
     await child.exited;

@@ -65,7 +65,7 @@ export const POLICY_ROUTES: readonly Route[] = [
     answers: { 200: "The problems; none for policies that are valid" },
     handle: async (exchange, { source }) => {
       await exchange.manager();
-      const problems = exchange.services.policies.check(source);
+      const problems = await exchange.services.policies.check(source);
       return { json: { ok: problems.length === 0, problems } };
     },
   }),

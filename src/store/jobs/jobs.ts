@@ -1,4 +1,5 @@
 import type { EventRow } from "../events.ts";
+import { type CompileInput, type CompileOutcome, compileSource } from "./compile-policies.ts";
 import { type ExportInput, type ExportResult, exportBundle } from "./export-bundle.ts";
 import type { Job } from "./job.ts";
 import { type SearchInput, type SearchResult, searchEvents } from "./search-events.ts";
@@ -8,6 +9,7 @@ import { type FolderReport, type VerifyInput, verifyChains } from "./verify-chai
 export interface Jobs {
   readonly search: { readonly input: SearchInput; readonly item: EventRow; readonly result: SearchResult };
   readonly export: { readonly input: ExportInput; readonly item: string; readonly result: ExportResult };
+  readonly compile: { readonly input: CompileInput; readonly item: never; readonly result: CompileOutcome };
   readonly verify: { readonly input: VerifyInput; readonly item: never; readonly result: FolderReport };
 }
 
@@ -20,6 +22,10 @@ export const JOBS: {
 } = {
   search: searchEvents,
   export: exportBundle,
+  // biome-ignore lint/correctness/useYield: it has a result and no items
+  compile: async function* compile(_context, input) {
+    return compileSource(input);
+  },
   // biome-ignore lint/correctness/useYield: it has a result and no items
   verify: async function* verify(context, input) {
     return verifyChains(context, input);
