@@ -94,15 +94,16 @@ function requireMetricsReader(exchange: Exchange): void {
   if (!equalInConstantTime(sha256(utf8(given)), sha256(utf8(expected)))) throw new WritError("unauthenticated");
 }
 
-/** NOTE: `Contact` is the project's, whoever runs the instance; `Expires` is always a year ahead (section 2.5.5). */
+/**
+ * Whoever runs the instance is who to tell: by the mailbox that RFC 2142 section 4 gives for it. `Expires` is always a
+ * year ahead (RFC 9116 section 2.5.5).
+ */
 function securityText(publicUrl: string, now: number): string {
   return [
-    `Contact: ${SECURITY_CONTACT}`,
+    `Contact: mailto:security@${new URL(publicUrl).hostname}`,
     `Expires: ${toRfc3339(now + YEAR_MS)}`,
     "Preferred-Languages: en",
     `Canonical: ${publicUrl}/.well-known/security.txt`,
     "",
   ].join("\n");
 }
-
-const SECURITY_CONTACT = "https://writ.example/security";

@@ -1,9 +1,10 @@
+import { utf8 } from "#src/base/bytes.ts";
 import { WritError } from "#src/base/errors.ts";
 import { type Anchor, type AnchorIndex, buildAnchorIndex, MIN_ANCHOR_BYTES } from "./anchors.ts";
-import { type AssignmentOptions } from "./assignment.ts";
+import type { AssignmentOptions } from "./assignment.ts";
 import { compileClass, ProgramBuilder } from "./expression.ts";
-import { FAIL, newMatchState, type Program, runProgram } from "./program.ts";
 import type { ValueCheck } from "./plausible.ts";
+import { FAIL, newMatchState, type Program, runProgram } from "./program.ts";
 
 /** One secret format, as data. */
 export interface SecretPattern {
@@ -44,6 +45,8 @@ export const MAX_LOOK_BEHIND = 96;
 /** A pattern, ready to match. */
 export interface CompiledPattern {
   readonly id: string;
+  /** What a secret becomes. */
+  readonly replacement: Uint8Array;
   /** Where its expression begins in the program. */
   readonly entry: number;
   readonly assignment: AssignmentOptions | undefined;
@@ -69,7 +72,8 @@ export function compilePatterns(patterns: readonly SecretPattern[]): PatternSet 
   const kinds = kindsOf(program.classes);
   const anchors: Anchor[] = patterns.flatMap(({ anchors: texts, ignoreCase = false }, owner) =>
     texts.map((text) => {
-      if (text.length < MIN_ANCHOR_BYTES) throw new WritError("invalid_argument", `the anchor \`${text}\` is too short`);
+      if (text.length < MIN_ANCHOR_BYTES)
+        throw new WritError("invalid_argument", `the anchor \`${text}\` is too short`);
       const follow = followOf(program, (compiled[owner] as CompiledPattern).entry, text, kinds);
       return { text, ignoreCase, owner, follow };
     }),
@@ -81,6 +85,7 @@ function compilePattern(pattern: SecretPattern, builder: ProgramBuilder): Compil
   const { behind } = pattern;
   return {
     id: pattern.id,
+    replacement: utf8(`[redacted:${pattern.id}]`),
     entry: builder.add(pattern.expression, pattern.ignoreCase ?? false),
     assignment: pattern.assignment,
     left: pattern.left ?? "boundary",

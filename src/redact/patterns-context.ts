@@ -80,7 +80,7 @@ const PROTOCOL: readonly SecretPattern[] = [
   ),
 ];
 
-const PASS = "(?:password|passwd|passphrase|_pass|pwd|pass(?=[ \\t]{0,4}=))";
+const PASS = "(?:pass(?:word|wd|phrase|(?=[ \\t]{0,4}=))|_pass|pwd)";
 const SECRET = "(?:secret|token|api[_-]?key|(?:access|license|auth|private|client)_?key)";
 /** From one line's end to the next key, comments between; never over an empty line. */
 const NEXT_KEY =

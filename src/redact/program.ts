@@ -133,7 +133,7 @@ function matchRun(code: Int32Array, classes: Uint8Array, state: MatchState, pc: 
   if (at < limit && classes[table + (bytes[at] as number)] === 0) return least === 0 ? at : FAIL;
   const most = at + (code[pc + 3] as number);
   const slot = code[pc + 4] as number;
-  const stop = most < limit ? most : limit;
+  const stop = Math.min(most, limit);
   let end = state.runEnds[slot] as number;
   if (at > end || at < (state.runStarts[slot] as number)) {
     state.runStarts[slot] = at;

@@ -119,7 +119,6 @@ export async function startServer(options: RunOptions): Promise<RunningServer> {
   const exited = (async (): Promise<Outcome> => {
     await Promise.all([readOut, readErr, child.exited]);
     ready.reject(new Error(`the server ended with ${child.exitCode}: ${stderr}`));
-    running.delete(server);
     return { code: child.exitCode, stdout, stderr };
   })();
   let address = "";
@@ -141,6 +140,7 @@ export async function startServer(options: RunOptions): Promise<RunningServer> {
     exited,
   };
   running.add(server);
+  void exited.then(() => running.delete(server));
   ({ address } = await ready.promise);
   readyMs = performance.now() - startedAt;
   return server;

@@ -1,4 +1,4 @@
-import { textOf } from "../answer.ts";
+import { listOf, textOf } from "../answer.ts";
 import type { AgentAnswer } from "./agent.ts";
 import type { Facts, Step } from "./story.ts";
 import type { World } from "./world.ts";
@@ -93,8 +93,8 @@ export const CALL_STEPS: readonly Step<World>[] = [
       const { status } = await world.ask({ method: "DELETE", path: "/v1/proxy/github/repos/ACME/App" });
       return {
         decision: textOf(json, "decision"),
-        reason: textOf(json, "reasons.0.code"),
-        policy: textOf(json, "reasons.0.policy"),
+        reason: firstReason(json, "code"),
+        policy: firstReason(json, "policy"),
         status,
         calls_upstream: callsUpstream(world, "DELETE", "/repos/acme/app"),
       };
@@ -209,11 +209,14 @@ function problemFacts({ status, json }: AgentAnswer): Facts {
   return { status, code: textOf(json, "code") };
 }
 
+function firstReason(json: AgentAnswer["json"], member: string): string {
+  return textOf(listOf(json, "reasons")[0] ?? {}, member);
+}
+
 function callsUpstream(world: World, method: string, path: string): number {
   return world.upstream.calls.filter((call) => call.method === method && call.path === path).length;
 }
 
 function shownBody(details: Readonly<Record<string, unknown>>): string {
-  const text = textOf(details, "body") || textOf(details, "call.body");
-  return text !== "" ? text : Buffer.from(textOf(details, "body_base64"), "base64").toString();
+  return textOf(details, "details.body") || Buffer.from(textOf(details, "details.body_base64"), "base64").toString();
 }

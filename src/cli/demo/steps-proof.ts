@@ -3,8 +3,13 @@ import { join } from "node:path";
 import { verifyBundleFile, verifyDataFolder } from "#src/audit/verify.ts";
 import { fromUtf8 } from "#src/base/bytes.ts";
 import type { Step } from "./story.ts";
-import { findEvents, replaceEvent, replaceInDatabase } from "./tamper.ts";
+import { findEvent, replaceEvent, replaceInDatabase } from "./tamper.ts";
 import type { World } from "./world.ts";
+
+const DELETE = '"command":"/github/repositories/delete"';
+const SIMILAR = '"command":"/github/repositories/relete"';
+const POST = '"method":"POST"';
+const HEAD = '"method":"HEAD"';
 
 /** What an auditor does with what happened, and what somebody would do who wants it to have happened otherwise. */
 export const PROOF_STEPS: readonly Step<World>[] = [
@@ -31,9 +36,9 @@ export const PROOF_STEPS: readonly Step<World>[] = [
     story: "tampering: somebody makes a denial in the bundle look otherwise, by one byte",
     expected: { verified: false, named: "the event that was changed" },
     run: async (world) => {
-      const [denial] = findEvents(world.find("bundle"), "decision.denied");
+      const denial = findEvent(world.find("bundle"), "decision.denied", DELETE);
       const path = join(world.scratch, "bundle.jsonl");
-      replaceEvent(world.find("bundle"), path, denial, changeOneByte(denial.text));
+      replaceEvent(world.find("bundle"), path, denial, denial.text.replace(DELETE, SIMILAR));
       const report = await verifyBundleFile(path, { pinned: [world.find("sealKey")] });
       return { verified: report.ok, named: nameOf(report.problems[0]?.seq, denial.seq) };
     },
@@ -56,25 +61,19 @@ export const PROOF_STEPS: readonly Step<World>[] = [
   },
   {
     name: "tampered_database",
-    story: "tampering: somebody with the disk turns a recorded POST into a GET, in one row of a copy",
+    story: "tampering: somebody with the disk turns a recorded POST into a HEAD, in one row of a copy",
     expected: { rows: 1, verified: false, named: "the event that was changed" },
     run: async (world) => {
-      const used = findEvents(world.find("bundle"), "writ.used")[0];
+      const used = findEvent(world.find("bundle"), "writ.used", POST);
       const copy = join(world.scratch, "copy");
       cpSync(world.dataFolder, copy, { recursive: true, filter: (path) => !path.endsWith(".sock") });
-      const rows = replaceInDatabase(copy, used.text, used.text.replace('"method":"POST"', '"method":"GET "'));
+      const rows = replaceInDatabase(copy, used.text, used.text.replace(POST, HEAD));
       const report = await verifyDataFolder(copy, { pinned: [world.find("sealKey")] });
       const problems = report.chains.flatMap((chain) => chain.problems);
       return { rows, verified: report.ok, named: nameOf(problems[0]?.seq, used.seq) };
     },
   },
 ];
-
-/** Another letter in what was denied: `delete` is no longer what was asked for. */
-function changeOneByte(text: string): string {
-  const changed = text.replace("/github/repositories/delete", "/github/repositories/delet_");
-  return changed === text ? `${text.slice(0, -2)} }` : changed;
-}
 
 function nameOf(found: number | undefined, changed: number): string {
   if (found === changed) return "the event that was changed";

@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseConfig } from "#src/config/config.ts";
 import { databasePath } from "#src/store/database.ts";
-import { textOf } from "../answer.ts";
+import { listOf, textOf } from "../answer.ts";
 import { makeDataFolder } from "../init.ts";
 import type { Step } from "./story.ts";
 import type { World } from "./world.ts";
@@ -119,7 +119,7 @@ export const SETUP_STEPS: readonly Step<World>[] = [
     expected: { status: 403, code: "decision_denied", reason: "no_policies" },
     run: async (world) => {
       const { status, json } = await world.ask({ method: "GET", path: "/v1/proxy/github/repos/acme/app/issues" });
-      return { status, code: textOf(json, "code"), reason: textOf(json, "reasons.0.code") };
+      return { status, code: textOf(json, "code"), reason: textOf(listOf(json, "reasons")[0] ?? {}, "code") };
     },
   },
   {

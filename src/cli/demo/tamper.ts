@@ -10,20 +10,20 @@ export interface BundledEvent {
   readonly text: string;
 }
 
-/** The events of a type, in the order of the chain. Throws where there is none. */
-export function findEvents(bundle: string, type: string): readonly [BundledEvent, ...BundledEvent[]] {
+/** The first event of a type in whose bytes a text stands. Throws `not_found`. */
+export function findEvent(bundle: string, type: string, part: string): BundledEvent {
   const found = readFileSync(bundle, "utf8")
     .trimEnd()
     .split("\n")
     .flatMap((line): readonly BundledEvent[] => {
       const parsed = parseBundleLine(line);
-      if (parsed.kind !== "event") return [];
+      if (parsed.kind !== "event" || !parsed.text.includes(part)) return [];
       const event = JSON.parse(parsed.text) as { readonly seq: number; readonly type: string };
       return event.type === type ? [{ seq: event.seq, text: parsed.text }] : [];
     });
-  const [first, ...rest] = found;
-  if (first === undefined) throw new WritError("not_found", `the bundle has no event \`${type}\``);
-  return [first, ...rest];
+  const [first] = found;
+  if (first === undefined) throw new WritError("not_found", `the bundle has no event \`${type}\` with ${part}`);
+  return first;
 }
 
 /** Writes a copy of a bundle in which one event reads otherwise. */

@@ -60,9 +60,12 @@ export const INSTANCE_ROUTES: readonly Route[] = [
     summary: "Say that the clock is right although it is behind the newest event",
     who: ["operator"],
     answers: { 200: "The time that was accepted" },
-    handle: async ({ services, clock }) => {
+    handle: async (exchange) => {
+      const { services, clock } = exchange;
       await services.tenants.acceptClock(services.instance);
-      return { json: { accepted_at: toRfc3339(clock.now()) } };
+      const at = clock.now();
+      exchange.noteClockAccepted(at);
+      return { json: { accepted_at: toRfc3339(at) } };
     },
   }),
 ];

@@ -121,6 +121,8 @@ function streamLines(
       if (chunk !== "") controller.enqueue(utf8(chunk));
       if (next.done === true) controller.close();
     },
-    cancel: () => lines.return(),
+    cancel: async () => {
+      await lines.return();
+    },
   });
 }
