@@ -37,6 +37,9 @@ export interface Caller {
 /** The operator's socket, in the data folder. */
 export const SOCKET_FILE = "writ.sock";
 const ANSWER_MS = 130_000;
+/** How long a data folder may be held by somebody who does not answer. */
+const LOCKED_PATIENCE_MS = 5000;
+const LOCKED_POLL_MS = 50;
 const MAX_ANSWER_BYTES = 64 * 2 ** 20;
 
 interface Route {
@@ -63,12 +66,29 @@ export async function withApi(
   const tenant = args.option("tenant");
   if (config.url !== undefined) return work(createApi(remoteRoute(config, config.url, tenant, caller)));
   const route = socketRoute(config.dataFolder, tenant, caller);
-  if (await isListening(route)) return work(createApi(route));
-  const app = await startOwnApp(context);
+  const app = await reachServer(context, route);
   try {
     return await work(createApi(route));
   } finally {
-    await app.stop();
+    await app?.stop();
+  }
+}
+
+/** Undefined once a server answers, or the one that was started because none does. */
+async function reachServer(context: CommandContext, route: Route): Promise<RunningApp | undefined> {
+  const endsAt = performance.now() + LOCKED_PATIENCE_MS;
+  for (;;) {
+    if (await isListening(route)) return undefined;
+    try {
+      return await startOwnApp(context);
+    } catch (error) {
+      if (!isWritError(error, "locked")) throw error;
+      if (performance.now() > endsAt) {
+        throw new WritError("locked", "another process holds this data folder and does not answer on its socket");
+      }
+    }
+    // Whoever holds the folder starts, stops, or is another command that is done in a moment.
+    await Bun.sleep(LOCKED_POLL_MS);
   }
 }
 
@@ -120,12 +140,7 @@ async function startOwnApp({ environment, loadApp }: CommandContext): Promise<Ru
   const level = config.logLevel === "debug" ? "debug" : "warn";
   const log = createLog((line) => process.stderr.write(`${line}\n`), level);
   const startApp = await loadApp();
-  try {
-    return await startApp({ config, raw, log, listen: "socket-only" });
-  } catch (error) {
-    if (!isWritError(error, "locked")) throw error;
-    throw new WritError("locked", "another process holds this data folder and does not answer on its socket");
-  }
+  return startApp({ config, raw, log, listen: "socket-only" });
 }
 
 function createApi(route: Route): Api {

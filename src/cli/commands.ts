@@ -16,6 +16,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "check keys, clock, disk, chain, server and TLS",
     load: async () => (await import("./doctor.ts")).doctor,
   },
+  { name: "demo", summary: "the whole story in one command", load: async () => (await import("./demo.ts")).demo },
   { name: "tenant", summary: "tenants of this instance", load: async () => (await import("./tenant.ts")).tenant },
   { name: "agent", summary: "agents of a tenant", load: async () => (await import("./agent.ts")).agent },
   { name: "key", summary: "keys that agents ask with", load: async () => (await import("./key.ts")).key },

@@ -1,11 +1,15 @@
 import { WritError } from "#src/base/errors.ts";
 import type { TenantId } from "#src/base/ids.ts";
 import type { RouteTable } from "#src/connector/table.ts";
+import { toAgent } from "#src/identity/agents.ts";
+import type { AgentPrincipal } from "#src/identity/authenticate.ts";
 import type { CompiledPolicy } from "#src/policy/policy-set.ts";
 import { PolicyIndex } from "#src/policy/slice.ts";
+import { readAgent } from "#src/store/agents.ts";
 import { readTenant } from "#src/store/instance.ts";
 import { readPolicyVersion } from "#src/store/policies.ts";
 import type { Reader } from "#src/store/reader.ts";
+import { readToken } from "#src/store/tokens.ts";
 import type { Connection, Connections } from "#src/vault/connections.ts";
 import type { Connectors } from "#src/vault/connectors.ts";
 
@@ -19,6 +23,13 @@ export interface ActivePolicies {
 /** What decisions rest on, from memory; each answer is right for the authority epoch that it is asked under. */
 export interface Authority {
   epochOf(tenant: TenantId): number;
+  /**
+   * Who was proven some time ago, as of now: with the agent's groups of now. Throws `unauthenticated` where tenant or key
+   * no longer hold, `agent_disabled`.
+   *
+   * @param now milliseconds
+   */
+  current(principal: AgentPrincipal, now: number): Promise<AgentPrincipal>;
   policies(tenant: TenantId): Promise<ActivePolicies>;
   /** By id or name; `not_found`. */
   connection(tenant: TenantId, idOrName: string): Promise<Connection>;
@@ -37,8 +48,16 @@ export interface AuthorityDependencies {
 interface TenantCache {
   readonly epoch: number;
   readonly policies: { value: Promise<ActivePolicies> | undefined };
+  readonly principals: Map<string, Promise<Standing>>;
   readonly connections: Map<string, Promise<Connection>>;
   readonly tables: Map<string, Promise<RouteTable>>;
+}
+
+/** What is left of a key: whose it is, and until when. */
+interface Standing {
+  readonly principal: AgentPrincipal;
+  /** Milliseconds; null never. */
+  readonly expiresAt: number | null;
 }
 
 /** Names that an agent may make up are not remembered without end. */
@@ -53,7 +72,13 @@ export function createAuthority({ reader, connections, connectors, epochOf }: Au
     const epoch = epochOf(tenant);
     const known = caches.get(tenant);
     if (known?.epoch === epoch) return known;
-    const fresh = { epoch, policies: { value: undefined }, connections: new Map(), tables: new Map() };
+    const fresh = {
+      epoch,
+      policies: { value: undefined },
+      principals: new Map(),
+      connections: new Map(),
+      tables: new Map(),
+    };
     caches.set(tenant, fresh);
     return fresh;
   };
@@ -80,6 +105,12 @@ export function createAuthority({ reader, connections, connectors, epochOf }: Au
 
   return {
     epochOf,
+    current: async (principal, now) => {
+      const { principals } = cacheOf(principal.tenant);
+      const standing = await remember(principals, principal.token, () => loadStanding(reader, principal));
+      if (standing.expiresAt !== null && standing.expiresAt <= now) throw new WritError("unauthenticated");
+      return standing.principal;
+    },
     policies: (tenant) => {
       const { policies } = cacheOf(tenant);
       policies.value ??= loadPolicies(tenant).catch((error: unknown) => {
@@ -93,6 +124,20 @@ export function createAuthority({ reader, connections, connectors, epochOf }: Au
     routeTable: (tenant, connector) =>
       remember(cacheOf(tenant).tables, connector, () => loadTable(connectors, tenant, connector)),
   };
+}
+
+async function loadStanding(reader: Reader, principal: AgentPrincipal): Promise<Standing> {
+  const { tenant } = principal;
+  const [tenantRow, token, agentRow] = await Promise.all([
+    readTenant(reader, tenant),
+    readToken(reader, tenant, principal.token),
+    readAgent(reader, tenant, principal.agent.id),
+  ]);
+  if (tenantRow?.status !== "active" || token?.revokedAt !== null || agentRow === undefined) {
+    throw new WritError("unauthenticated");
+  }
+  if (agentRow.status !== "active") throw new WritError("agent_disabled");
+  return { principal: { ...principal, agent: toAgent(agentRow) }, expiresAt: token.expiresAt };
 }
 
 async function loadIndex(reader: Reader, tenant: TenantId, version: number): Promise<PolicyIndex> {

@@ -11,7 +11,7 @@ import type { Ask } from "./ask.ts";
 import type { ActivePolicies, Authority } from "./authority.ts";
 import { composeDecisionEvent, type DecisionExtras, type Verdict } from "./decision-event.ts";
 import { digestTarget } from "./digest-target.ts";
-import { mintWrit } from "./grant.ts";
+import { checkLifetime, mintWrit } from "./grant.ts";
 import type { MintedWrit, Outcome } from "./outcome.ts";
 import { buildRequest } from "./policy-request.ts";
 import { type Reason, type ReasonCode, reason } from "./reasons.ts";
@@ -24,7 +24,7 @@ export interface Decider {
    *
    * @param extrasOf statements that an allow commits together with its event, and what the event says of them
    *
-   * Throws for what cannot be decided: `invalid_argument`, `invalid_path`, `not_found`, `call_mismatch`, `call_required`,
+   * Throws for who no longer holds: `unauthenticated`, `agent_disabled`. Throws for what cannot be decided: `invalid_argument`, `invalid_path`, `not_found`, `call_mismatch`, `call_required`,
    * `reserved_context_key`, `body_too_large_to_approve`, `clock_behind`, `disk_quota_exceeded`, `store_failed`. Nothing
    * was granted then.
    */
@@ -51,11 +51,14 @@ const MAX_ATTEMPTS = 8;
 export function createDecider(dependencies: DeciderDependencies): Decider {
   const { authority, approvals, recorder, clock, ids, checkCapacity } = dependencies;
   return {
-    decide: async (ask, extrasOf) => {
+    decide: async (asked, extrasOf) => {
       checkCapacity();
+      if (asked.mint !== undefined) checkLifetime(asked.mint.ttlSeconds);
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
         const now = clock.now();
-        const epoch = authority.epochOf(ask.principal.tenant);
+        const epoch = authority.epochOf(asked.principal.tenant);
+        // What was proven before this epoch may not hold in it: waiting for a person or for a body takes its time.
+        const ask = { ...asked, principal: await authority.current(asked.principal, now) };
         const [target, policies] = await Promise.all([
           resolveTarget(authority, ask),
           authority.policies(ask.principal.tenant),

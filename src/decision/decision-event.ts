@@ -60,7 +60,7 @@ export function composeDecisionEvent(parts: DecisionParts): EventData {
     tier: target.tier,
     resource_type: target.resource.type,
     resource: personal(target.resource.id, target.personalId),
-    resource_entity: personal(request.resourceEntity as unknown as JsonObject, target.personalId),
+    resource_entity: personal(request.resourceEntity as unknown as JsonObject, areAttributesPersonal(target)),
     entities: { ref: `sha256:${request.shared.sha256}` },
     context: request.writContext,
     claimed: Object.keys(claimed).length === 0 ? undefined : personal(claimed),
@@ -81,6 +81,12 @@ export function composeDecisionEvent(parts: DecisionParts): EventData {
     writ: writ === undefined ? undefined : { cid: writ.cid, expires_at: writ.expiresAt, single_use: writ.singleUse },
     ...extras?.data,
   };
+}
+
+/** Attributes are made of the path and the query; a query is personal whatever the connector says. */
+function areAttributesPersonal(target: Target): boolean {
+  const { call } = target;
+  return target.personalId || (call !== undefined && (call.query !== "" || call.personal.attributes.length > 0));
 }
 
 function isPathPersonal(target: Target): boolean {

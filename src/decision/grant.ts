@@ -1,4 +1,5 @@
 import { toBase64Url } from "#src/base/bytes.ts";
+import { WritError } from "#src/base/errors.ts";
 import type { ApprovalId, DecisionId, IdSource, TenantId, TokenId } from "#src/base/ids.ts";
 import type { AgentPrincipal } from "#src/identity/authenticate.ts";
 import { didOfSigner } from "#src/ucan/did-key.ts";
@@ -31,6 +32,15 @@ export interface GrantRequest {
   readonly ttlSeconds: number;
   /** Milliseconds. */
   readonly now: number;
+}
+
+/** The longest time that a writ is good. */
+export const MAX_LIFETIME_SECONDS = 300;
+
+/** Throws `invalid_argument` for a lifetime that no writ can have. */
+export function checkLifetime(seconds: number): void {
+  if (Number.isSafeInteger(seconds) && seconds >= 1 && seconds <= MAX_LIFETIME_SECONDS) return;
+  throw new WritError("invalid_argument", `a writ is good for 1 to ${MAX_LIFETIME_SECONDS} whole seconds`);
 }
 
 /**

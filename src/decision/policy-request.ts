@@ -55,7 +55,7 @@ export function buildRequest(parts: RequestParts): BuiltRequest {
   };
   return {
     policyRequest: {
-      principal: { type: "Agent", id: principal.agent.id },
+      principal: { type: "Agent", id: principal.agent.name },
       action: { type: "Action", id: target.command },
       resource: target.resource,
       context: { writ: writContext, claimed },
@@ -93,7 +93,9 @@ function sharedEntities(principal: AgentPrincipal, target: Target): SharedEntiti
 }
 
 /**
- * The agent in its groups and the command in its own. NOTE: an entity costs Cedar some 15 µs, and one without attributes
+ * The agent in its groups and the command in its own. Policies know an agent by its name; a name can be personal, so what
+ * is kept says the agent's id instead, and the sealed name in `agent.created` is what leads back.
+ * NOTE: an entity costs Cedar some 15 µs, and one without attributes
  * and parents says nothing that its id does not: such entities are left out.
  */
 function buildShared(principal: AgentPrincipal, target: Target): SharedEntities {
@@ -102,15 +104,19 @@ function buildShared(principal: AgentPrincipal, target: Target): SharedEntities 
     attrs: {},
     parents: target.groups.map((id) => ({ type: "Action", id })),
   };
-  const { id, groups } = principal.agent;
-  const agent: EntityJson = {
-    uid: { type: "Agent", id },
+  const { id, name, groups } = principal.agent;
+  const agentAs = (uid: string): EntityJson => ({
+    uid: { type: "Agent", id: uid },
     attrs: {},
     parents: groups.map((group) => ({ type: "AgentGroup", id: group })),
-  };
-  const entities = groups.length === 0 ? [action] : [agent, action];
+  });
+  if (groups.length === 0) return { entities: [action], blob: toBlob([action]) };
+  return { entities: [agentAs(name), action], blob: toBlob([agentAs(id), action]) };
+}
+
+function toBlob(entities: readonly EntityJson[]): Blob {
   const bytes = canonicalize(entities);
-  return { entities, blob: { sha256: sha256Hex(bytes), bytes } };
+  return { sha256: sha256Hex(bytes), bytes };
 }
 
 const MAX_CLAIM_DEPTH = 16;

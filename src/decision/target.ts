@@ -1,8 +1,9 @@
-import { WritError } from "#src/base/errors.ts";
+import { isWritError, WritError } from "#src/base/errors.ts";
 import type { TenantId } from "#src/base/ids.ts";
 import { type DerivedCall, type DerivedPersonal, deriveCall } from "#src/connector/derive.ts";
 import { commandsOf } from "#src/connector/registry.ts";
 import { actionGroups, isCommand, type RouteTable, type Tier } from "#src/connector/table.ts";
+import { parseTemplate } from "#src/connector/template.ts";
 import type { Connection } from "#src/vault/connections.ts";
 import type { Ask, AskedCall, StatedTarget } from "./ask.ts";
 import type { Authority } from "./authority.ts";
@@ -94,28 +95,35 @@ async function resolveStated(
   stated: StatedTarget | undefined,
 ): Promise<Target> {
   if (stated === undefined) throw new WritError("invalid_argument", "`command` with `resource`, or `call`, is needed");
-  const tier = await tierOf(authority, tenant, stated.command);
+  const table = await tableOf(authority, tenant, stated.command);
+  const tier = table === undefined ? "danger" : tierOf(table, stated.command);
+  const { type, id } = stated.resource;
+  const trait = table === undefined ? undefined : traitsOf(table, type);
   return {
     command: stated.command,
     groups: actionGroups(stated.command, tier),
     tier,
-    resource: { type: stated.resource.type, id: stated.resource.id },
+    resource: { type, id: trait?.folds ? id.toLowerCase() : id },
     attributes: {},
-    personalId: false,
+    personalId: trait?.personal ?? false,
   };
 }
 
 const commandTables = new WeakMap<RouteTable, Map<string, ReadonlyMap<string, Tier>>>();
 
-/** The tier that a connector gives a command; a command that none knows is `danger`, since nobody said what it does. */
-async function tierOf(authority: Authority, tenant: TenantId, command: string): Promise<Tier> {
-  const [, connector = "", second = ""] = command.split("/");
-  let table: RouteTable;
+/** The table of the connector that a command names first, or undefined. */
+async function tableOf(authority: Authority, tenant: TenantId, command: string): Promise<RouteTable | undefined> {
   try {
-    table = await authority.routeTable(tenant, connector);
-  } catch {
-    return "danger";
+    return await authority.routeTable(tenant, command.split("/")[1] ?? "");
+  } catch (error) {
+    if (isWritError(error, "invalid_argument")) return undefined;
+    throw error;
   }
+}
+
+/** The tier that a connector gives a command; a command that none knows is `danger`, since nobody said what it does. */
+function tierOf(table: RouteTable, command: string): Tier {
+  const second = command.split("/")[2] ?? "";
   const byConnection = commandTables.get(table) ?? new Map<string, ReadonlyMap<string, Tier>>();
   commandTables.set(table, byConnection);
   const named = table.unlistedCommand?.includes("{connection") ? second : "";
@@ -135,12 +143,48 @@ function checkStated({ command, resource }: StatedTarget): void {
       "`command` is lower-case segments, general to special: /github/issues/create",
     );
   }
-  if (resource.type.length > MAX_TYPE_CHARACTERS || !RESOURCE_TYPE.test(resource.type) || resource.type === "Action") {
+  const { type } = resource;
+  if (
+    type.length > MAX_TYPE_CHARACTERS ||
+    !RESOURCE_TYPE.test(type) ||
+    type === "Action" ||
+    type.endsWith("::Action")
+  ) {
     throw new WritError("invalid_argument", "`resource.type` is an entity type name, such as GitHub::Repository");
   }
+  if (!resource.id.isWellFormed()) throw new WritError("json_lone_surrogate");
   if (resource.id.length > MAX_RESOURCE_ID_CHARACTERS) {
     throw new WritError("invalid_argument", `\`resource.id\` has more than ${MAX_RESOURCE_ID_CHARACTERS} characters`);
   }
+}
+
+interface TypeTraits {
+  /** Whether ids of the type are compared without case. */
+  readonly folds: boolean;
+  readonly personal: boolean;
+}
+
+const typeTraits = new WeakMap<RouteTable, Map<string, TypeTraits>>();
+
+/** What a table says of the ids of a resource type: a stated id is treated as a derived one would be. */
+function traitsOf(table: RouteTable, type: string): TypeTraits | undefined {
+  let traits = typeTraits.get(table);
+  if (traits === undefined) {
+    traits = new Map();
+    typeTraits.set(table, traits);
+    for (const route of table.routes) {
+      const names = parseTemplate(route.resource.id, "resource.id").flatMap((part) =>
+        "parameter" in part ? [part.parameter] : [],
+      );
+      const before = traits.get(route.resource.type) ?? { folds: true, personal: false };
+      traits.set(route.resource.type, {
+        folds: before.folds && names.length > 0 && names.every((name) => table.caseFold?.includes(name)),
+        personal:
+          before.personal || names.some((name) => table.personal?.includes(name) || route.personal?.includes(name)),
+      });
+    }
+  }
+  return traits.get(type);
 }
 
 function requireAgreement(stated: StatedTarget, target: Target): void {

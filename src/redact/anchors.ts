@@ -37,12 +37,25 @@ export const MIN_ANCHOR_BYTES = 3;
 const BEGINS_HERE = 0xffff;
 const GROUPS = 16;
 
+/** Where an anchor was found. */
+export interface AnchorCursor {
+  /** The node of the anchor that begins there, and the position behind that anchor; 0 where the end is too near to tell. */
+  node: number;
+  end: number;
+}
+
 /**
  * The first position, from `from` on, at which an anchor begins and may be matched, or has to be looked at because the end is
  * near; `bytes.length` when there is none. `pairs` are the bytes, two by two. A function of its own, and nothing else in it:
  * this loop is what clean text costs.
  */
-export function nextAnchor(index: AnchorIndex, bytes: Uint8Array, pairs: Uint16Array, from: number): number {
+export function nextAnchor(
+  index: AnchorIndex,
+  bytes: Uint8Array,
+  pairs: Uint16Array,
+  from: number,
+  cursor: AnchorCursor,
+): number {
   const { first, second } = index;
   const last = pairs.length - 1;
   let at = (from + 1) >> 1;
@@ -54,25 +67,32 @@ export function nextAnchor(index: AnchorIndex, bytes: Uint8Array, pairs: Uint16A
       pair = following;
       if (bits === 0) continue;
       const here = at << 1;
-      if (bits >>> GROUPS !== 0 && here > from && mayMatchAt(index, bytes, here - 1)) return here - 1;
-      if ((bits & BEGINS_HERE) !== 0 && mayMatchAt(index, bytes, here)) return here;
+      if (bits >>> GROUPS !== 0 && here > from && mayMatchAt(index, bytes, here - 1, cursor)) return here - 1;
+      if ((bits & BEGINS_HERE) !== 0 && mayMatchAt(index, bytes, here, cursor)) return here;
     }
   }
   for (let position = Math.max(from, (at << 1) - 1); position < bytes.length; position += 1)
-    if (mayMatchAt(index, bytes, position)) return position;
+    if (mayMatchAt(index, bytes, position, cursor)) return position;
   return bytes.length;
 }
 
-/** Whether an anchor begins at `at` with a byte behind it that may follow, as far as can be seen. */
-function mayMatchAt({ classOf, next, width, follow }: AnchorIndex, bytes: Uint8Array, at: number): boolean {
+/** Whether an anchor begins at `at` with a byte behind it that may follow, as far as can be seen; sets the cursor. */
+function mayMatchAt(index: AnchorIndex, bytes: Uint8Array, at: number, cursor: AnchorCursor): boolean {
+  const { classOf, next, width, follow } = index;
   const length = bytes.length;
   let node = 0;
   for (let position = at; position < length; position += 1) {
     const byte = bytes[position] as number;
-    if (follow[(node << 8) | byte] === 1) return true;
+    if (follow[(node << 8) | byte] === 1) {
+      cursor.node = node;
+      cursor.end = position;
+      return true;
+    }
     node = next[node * width + (classOf[byte] as number)] as number;
     if (node === 0) return false;
   }
+  cursor.node = 0;
+  cursor.end = at;
   return true;
 }
 

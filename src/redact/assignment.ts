@@ -16,6 +16,8 @@ const LEAST_BARE = 8;
 /** How far a look goes for what follows a quote. */
 const MAX_LOOK = 32;
 
+/** What may stand directly behind a key that is assigned to. */
+export const ASSIGNMENT_STARTS: Uint8Array = compileClass("[\\\\\"'`)\\] \\t=:,]");
 const BARE = compileClass("[A-Za-z0-9_~+/.!@#^*:-]");
 /** What stands behind a quote that closes a string of JSON; a value does not begin so. */
 const AFTER_QUOTE = compileClass("[,:}\\]\\s]");

@@ -1,7 +1,7 @@
 import { utf8 } from "#src/base/bytes.ts";
 import { WritError } from "#src/base/errors.ts";
 import { type Anchor, type AnchorIndex, buildAnchorIndex, MIN_ANCHOR_BYTES } from "./anchors.ts";
-import type { AssignmentOptions } from "./assignment.ts";
+import { ASSIGNMENT_STARTS, type AssignmentOptions } from "./assignment.ts";
 import { compileClass, ProgramBuilder } from "./expression.ts";
 import type { ValueCheck } from "./plausible.ts";
 import { FAIL, newMatchState, type Program, runProgram } from "./program.ts";
@@ -74,7 +74,7 @@ export function compilePatterns(patterns: readonly SecretPattern[]): PatternSet 
     texts.map((text) => {
       if (text.length < MIN_ANCHOR_BYTES)
         throw new WritError("invalid_argument", `the anchor \`${text}\` is too short`);
-      const follow = followOf(program, (compiled[owner] as CompiledPattern).entry, text, kinds);
+      const follow = followOf(program, compiled[owner] as CompiledPattern, text, kinds);
       return { text, ignoreCase, owner, follow };
     }),
   );
@@ -108,11 +108,14 @@ function kindsOf(classes: Uint8Array): Uint8Array {
   });
 }
 
+/** The verdict on a byte that the expression does not take. */
+const AT_KEY_END = 2;
+
 /**
  * Which bytes may stand behind `anchor`, found by trying one of each kind: a match that fails where more may arrive fails
  * whatever arrives.
  */
-function followOf(program: Program, entry: number, anchor: string, kinds: Uint8Array): Uint8Array {
+function followOf(program: Program, pattern: CompiledPattern, anchor: string, kinds: Uint8Array): Uint8Array {
   const follow = new Uint8Array(256);
   const bytes = new Uint8Array(anchor.length + 1);
   for (let i = 0; i < anchor.length; i += 1) bytes[i] = anchor.charCodeAt(i);
@@ -124,8 +127,12 @@ function followOf(program: Program, entry: number, anchor: string, kinds: Uint8A
       bytes[anchor.length] = byte;
       state.runStarts.fill(0);
       state.runEnds.fill(0);
-      follow[byte] = runProgram(program, state, entry, 0) === FAIL ? 0 : 1;
+      const end = runProgram(program, state, pattern.entry, 0);
+      follow[byte] = end === FAIL ? 0 : end === anchor.length ? AT_KEY_END : 1;
     }
   }
-  return follow;
+  const { assignment } = pattern;
+  return follow.map((verdict, byte) =>
+    verdict !== AT_KEY_END ? verdict : assignment === undefined ? 1 : (ASSIGNMENT_STARTS[byte] as number),
+  );
 }

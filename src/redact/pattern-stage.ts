@@ -1,5 +1,5 @@
 import { WritError } from "#src/base/errors.ts";
-import { type Anchor, nextAnchor } from "./anchors.ts";
+import { type Anchor, type AnchorCursor, nextAnchor } from "./anchors.ts";
 import { matchAssignment } from "./assignment.ts";
 import { compileClass } from "./expression.ts";
 import { type CompiledPattern, MAX_LOOK_BEHIND, type PatternSet } from "./pattern-set.ts";
@@ -11,7 +11,13 @@ const WORD = compileClass("[A-Za-z0-9_-]");
 const HEX = compileClass("[0-9A-Fa-f]");
 const KEY = compileClass("[A-Za-z0-9_.-]");
 const GAP = compileClass("[ \\t\"'`\\\\)\\]]");
-const OPERATOR = compileClass("[=:,]");
+const NONE = 0;
+const ASSIGNED = 1;
+const LISTED = 2;
+/** By byte: whether it is an operator, or the comma that only some patterns take for one. */
+const OPERATOR = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte === 0x3d || byte === 0x3a ? ASSIGNED : byte === 0x2c ? LISTED : NONE,
+);
 /** How far an operator may stand from its anchor, for an assigned pattern; further than any such pattern reaches. */
 const MAX_KEY_REST = 64;
 const BACKSLASH = 0x5c;
@@ -47,6 +53,7 @@ export class PatternStage implements Stage {
       emitted: 0,
       at: 0,
       pending: NOTHING_PENDING,
+      cursor: { node: 0, end: 0 },
       output: [],
     };
   }
@@ -88,6 +95,7 @@ interface Scan {
   at: number;
   /** The beginning of the match that waits for more, or {@link NOTHING_PENDING}. */
   pending: number;
+  readonly cursor: AnchorCursor;
   output: Uint8Array[];
 }
 
@@ -121,7 +129,7 @@ function scanBytes(scan: Scan, final: boolean): void {
   scan.pending = NOTHING_PENDING;
   let at = scan.at;
   while (true) {
-    at = nextAnchor(index, bytes, pairs, at);
+    at = nextAnchor(index, bytes, pairs, at, scan.cursor);
     scan.at = at;
     if (at === bytes.length) return;
     const outcome = tryAnchors(scan, at, final);
@@ -134,35 +142,39 @@ function scanBytes(scan: Scan, final: boolean): void {
   }
 }
 
-/** The pattern that matches at an anchor beginning at `start`, by index, or {@link FAIL} or {@link MORE}. */
+/**
+ * The pattern that matches at an anchor beginning at `start`, by index, or {@link FAIL} or {@link MORE}; the shortest such
+ * anchor is where the cursor is.
+ */
 function tryAnchors(scan: Scan, start: number, final: boolean): number {
   const { classOf, next, width, ends } = scan.set.index;
   const bytes = scan.bytes;
   const length = bytes.length;
-  let node = 0;
-  for (let position = start; position < length; ) {
+  let { node, end: position } = scan.cursor;
+  while (true) {
+    const anchors = ends[node];
+    if (anchors !== undefined) {
+      const outcome = tryPatterns(scan, anchors, start, position, final);
+      if (outcome !== FAIL) return outcome;
+    }
+    if (position >= length) return final ? FAIL : MORE;
     node = next[node * width + (classOf[bytes[position] as number] as number)] as number;
     if (node === 0) return FAIL;
     position += 1;
-    const anchors = ends[node];
-    if (anchors === undefined) continue;
-    const outcome = tryPatterns(scan, anchors, start, position, final);
-    if (outcome !== FAIL) return outcome;
   }
-  return final ? FAIL : MORE;
 }
 
 /** The same for the anchors that stand from `start` to `end`. */
 function tryPatterns(scan: Scan, anchors: readonly Anchor[], start: number, end: number, final: boolean): number {
   const following = end < scan.bytes.length ? byteAt(scan, end) : -1;
-  let assigned: boolean | undefined;
+  let operator = -1;
   for (let i = 0; i < anchors.length; i += 1) {
     const { owner, follow } = anchors[i] as Anchor;
     if (following >= 0 && follow[following] === 0) continue;
     const pattern = scan.set.patterns[owner] as CompiledPattern;
     if (pattern.assigned) {
-      assigned ??= mayBeAssigned(scan, end);
-      if (!assigned) continue;
+      if (operator < 0) operator = operatorBehind(scan, end);
+      if (operator === NONE || (operator === LISTED && pattern.assignment?.comma !== true)) continue;
     }
     const outcome = tryPattern(scan, pattern, start, final);
     if (outcome === FAIL) continue;
@@ -195,14 +207,14 @@ function tryPattern(scan: Scan, pattern: CompiledPattern, anchor: number, final:
   return pattern.accepts === undefined || pattern.accepts(scan.bytes, match.captureStart, judged) ? matched : FAIL;
 }
 
-/** Whether an operator follows the key that goes on at `at`, as far as can be seen. */
-function mayBeAssigned(scan: Scan, at: number): boolean {
+/** The operator behind the key that goes on at `at`: {@link ASSIGNED}, also where it is not seen yet, {@link LISTED} or {@link NONE}. */
+function operatorBehind(scan: Scan, at: number): number {
   const bytes = scan.bytes;
   let position = at;
   const limit = Math.min(bytes.length, at + MAX_KEY_REST);
   while (position < limit && KEY[bytes[position] as number] === 1) position += 1;
   while (position < limit && GAP[bytes[position] as number] === 1) position += 1;
-  return position === limit || OPERATOR[bytes[position] as number] === 1;
+  return position === limit ? ASSIGNED : (OPERATOR[bytes[position] as number] as number);
 }
 
 /** Where the match would begin, or a position before all that is held when what stands before the anchor rules it out. */

@@ -84,7 +84,7 @@ const PASS = "(?:pass(?:word|wd|phrase|(?=[ \\t]{0,4}=))|_pass|pwd)";
 const SECRET = "(?:secret|token|api[_-]?key|(?:access|license|auth|private|client)_?key)";
 /** From one line's end to the next key, comments between; never over an empty line. */
 const NEXT_KEY =
-  '[ \\t,;]{0,20}(?:(?:#|//)[^\\r\\n"\\\\]{0,80})?(?:\\r?\\n(?![\\r\\n])[ \\t]{0,20}(?:(?:#|//)[^\\r\\n"\\\\]{0,80})?){0,4}[ \\t]{0,20}(?:\\\\?["\'])?(?:(?!pass)[$A-Za-z_.>-]){0,16}pass(?:word|wd)?';
+  '[ \\t,;]{0,20}(?:(?:#|//)[^\\r\\n"\\\\]{0,80})?(?:\\r?\\n(?![\\r\\n])[ \\t]{0,20}(?:(?:#|//)[^\\r\\n"\\\\]{0,80})?){0,4}[ \\t]{0,20}(?:\\\\?["\'])?[$A-OQ-Z_.>-]{0,16}(?:p(?!ass)[$A-OQ-Z_.>-]{0,16}){0,2}pass(?:word|wd)?';
 
 /** A name beside a password: both go. */
 const PAIRS: readonly SecretPattern[] = [
@@ -107,8 +107,8 @@ const ASSIGNMENTS: readonly SecretPattern[] = [
   anyCase("stated-password", ["password is "], "password is [\"'\\\\]{0,2}([^\\s\"'\\\\]{6,100})[\"'\\\\]", isLiteral),
   anyCase(
     "compared-secret",
-    ["password", "secret"],
-    `(?:password|secret)[ ]{0,2}[!=]==?[ ]{0,2}\\\\?["'](?![,:}\\]\\s])([^"'\\\\\\s]{6,200})`,
+    ["password", "secret"].flatMap((word) => ["==", "!=", " ==", " !="].map((operator) => `${word}${operator}`)),
+    `(?:password|secret)[ ]?[!=]==?[ ]{0,2}\\\\?["'](?![,:}\\]\\s])([^"'\\\\\\s]{6,200})`,
     isLiteral,
   ),
   { ...assigned("secret", SECRET_ANCHORS, `${SECRET}${KEYS}`, isLikelyRandom), assignment: { comma: true } },

@@ -4,9 +4,9 @@ import { isLiteral } from "./plausible.ts";
 const UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
 /** The rest of a key, its closing quote, an operator, an opening quote. */
 const IS = "[A-Za-z0-9_.-]{0,24}(?:\\\\?[\"'])?[ \\t]{0,32}(?:=>|:=|[=:,])?[ \\t]{0,32}(?:\\\\?[\"'])?";
-/** Words of a command line, none of them the option that is looked for. */
-function wordsBefore(option: string): string {
-  return `(?:(?!${option} )[^ \\r\\n]{0,100} ){0,8}${option}[ ]{1,4}`;
+/** Words of a command line, none of them the option that is looked for, nor the command again. */
+function wordsBefore(command: string, option: string): string {
+  return `(?:(?!${option} |${command})[^ \\r\\n]{0,100} ){0,8}${option}[ ]{1,4}`;
 }
 
 function product(
@@ -81,9 +81,9 @@ export const PRODUCT_PATTERNS: readonly SecretPattern[] = [
   product(
     "vsphere-login",
     ["connect-viserver"],
-    `connect-viserver ${wordsBefore("-user")}["']?([^\\s"'\\\\]{1,100}(?: -password [^\\s"'\\\\]{1,100})?)`,
+    `connect-viserver ${wordsBefore("connect-viserver", "-user")}["']?([^\\s"'\\\\]{1,100}(?: -password [^\\s"'\\\\]{1,100})?)`,
   ),
-  product("psexec-login", ["psexec"], `psexec(?:\\.exe)? ${wordsBefore("-u")}([^\\s"]{1,100} -p [^\\s"\\\\]{1,100})`),
+  product("psexec-login", ["psexec"], `psexec(?:\\.exe)? ${wordsBefore("psexec", "-u")}([^\\s"]{1,100} -p [^\\s"\\\\]{1,100})`),
   product(
     "network-credential",
     ["networkcredential(", "directoryentry("],

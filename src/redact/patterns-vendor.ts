@@ -188,7 +188,7 @@ const MODELS: readonly SecretPattern[] = [
   token(
     "openai-key",
     ["sk-"],
-    `sk-(?:(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,220}|or-v1-[0-9a-f]{64}|[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}|[A-Za-z0-9]{48})${END}`,
+    `sk-(?:(?=[A-Za-z0-9]{20})(?:[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}|[A-Za-z0-9]{48})|(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,220}|or-v1-[0-9a-f]{64})${END}`,
   ),
   token("groq-key", ["gsk_"], `gsk_[A-Za-z0-9]{52}${END_ALNUM}`),
   token("tavily-key", ["tvly-"], "tvly-[A-Za-z0-9_-]{32,60}"),

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { Outcome } from "#src/decision/ask.ts";
+import type { Outcome } from "#src/decision/outcome.ts";
 import { type Stage, rejection, runScenarios, scenario } from "#test/support/scenario.ts";
 import { PERMIT_ALL, type TestTenant } from "#test/support/tenant.ts";
 
@@ -439,7 +439,7 @@ runScenarios("how long a writ may be asked to be good", [
 ]);
 
 test("the code for an absent connection and another tenant's is the same", async () => {
-  const { startInstance } = await import("#test/support/instance.ts");
+  const { startInstance } = await import("#test/support/composed.ts");
   const instance = await startInstance();
   const make = async (name: string): Promise<TestTenant> => instance.tenant(name);
   const [mine, theirs] = [await make("mine"), await make("theirs")];

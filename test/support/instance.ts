@@ -1,5 +1,13 @@
 import { join } from "node:path";
-import { freshFolder, type Outcome, type RunningServer, type RunOptions, runProgram, startServer, writBinary } from "./binary.ts";
+import {
+  freshFolder,
+  type Outcome,
+  type RunningServer,
+  type RunOptions,
+  runProgram,
+  startServer,
+  writBinary,
+} from "./binary.ts";
 
 /** One line of JSON that a command printed. */
 export type Printed = Readonly<Record<string, unknown>>;

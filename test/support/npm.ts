@@ -1,6 +1,8 @@
+import { describe, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freshFolder, type Outcome, runProgram } from "./binary.ts";
+import { describePeer } from "./peer.ts";
 
 /** The machine's npm with a home, a cache and settings of its own. */
 export interface Npm {
@@ -18,6 +20,26 @@ export interface Npm {
 /** The path of the machine's npm, undefined where it has none. */
 export function findNpm(): string | undefined {
   return Bun.which("npm") ?? undefined;
+}
+
+/**
+ * A `describe` whose tests run npm against a registry. Where either is missing they are skipped, saying which; in CI that
+ * fails.
+ */
+export function describeNpm(name: string, body: () => void): void {
+  if (findNpm() !== undefined) {
+    describePeer(["node", "verdaccio"], name, body);
+    return;
+  }
+  const reason = "needs npm on this machine";
+  describe(`${name} (skipped: ${reason})`, () => {
+    if (process.env["CI"] === undefined) test.skip(reason, () => {});
+    else {
+      test(reason, () => {
+        throw new Error("npm is not installed in CI");
+      });
+    }
+  });
 }
 
 /**

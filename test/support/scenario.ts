@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { EventView } from "#src/audit/event-view.ts";
 import { isWritError } from "#src/base/errors.ts";
-import { type InstanceOptions, startInstance, type TestInstance } from "./instance.ts";
+import { type InstanceOptions, startInstance, type TestInstance } from "./composed.ts";
 import type { TestAgent, TestTenant } from "./tenant.ts";
 import { startUpstream, type TestUpstream } from "./upstream.ts";
 
@@ -77,7 +77,7 @@ async function runOne(stage: Stage, { given, when, then, events }: Scenario<unkn
 /** The code of an error, or what there is in its place. */
 export function codeOf(result: unknown): string {
   if (isWritError(result)) return result.code;
-  return result instanceof Error ? `${result.name}: ${result.message}` : `no error but ${JSON.stringify(result)}`;
+  return result instanceof Error ? `${result.name}: ${result.message}` : `no error but ${JSON.stringify(result)?.slice(0, 200)}`;
 }
 
 /** The code that a promise is rejected with. */

@@ -10,9 +10,19 @@ export interface Wire {
   sent(): string;
   /** What they received. */
   received(): string;
-  /** The value of every header of this name that clients sent, repetitions included. */
-  sentHeader(name: string): readonly string[];
+  /** The requests in what clients sent. */
+  requests(): readonly WireRequest[];
   stop(): void;
+}
+
+/** An HTTP/1.1 request as it went over a wire. */
+export interface WireRequest {
+  readonly method: string;
+  readonly target: string;
+  /** Names in lower case; of several of one name the last. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** As many bytes as `Content-Length` says; Latin-1. */
+  readonly body: string;
 }
 
 /**
@@ -43,8 +53,7 @@ export async function recordWire(port: () => number): Promise<Wire> {
     port: listening,
     sent: () => text("sent"),
     received: () => text("received"),
-    sentHeader: (name) =>
-      [...text("sent").matchAll(new RegExp(`^${name}: *([^\\r\\n]*)`, "gim"))].map(([, value = ""]) => value),
+    requests: () => legs.flatMap((leg) => [...readRequests(Buffer.concat(leg.sent).toString("latin1"))]),
     stop: () => {
       server.close();
       for (const socket of sockets) socket.destroy();
@@ -62,4 +71,20 @@ function join(from: Socket, to: Socket, copy: Buffer[]): void {
   from.on("end", () => to.end());
   from.on("error", () => to.destroy());
   from.on("close", () => to.end());
+}
+
+function* readRequests(text: string): Generator<WireRequest, void> {
+  for (let at = 0; at < text.length; ) {
+    const end = text.indexOf("\r\n\r\n", at);
+    const head = /^([A-Z]+) (\S+) HTTP\/1\.1\r\n/.exec(text.slice(at, end));
+    if (end === -1 || head === null) throw new Error(`no request of HTTP/1.1: ${text.slice(at, at + 80)}`);
+    const lines = text.slice(at, end).split("\r\n").slice(1);
+    const headers = new Map(
+      lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
+    );
+    if (headers.has("transfer-encoding")) throw new Error("a chunked request");
+    const bodyEnd = end + 4 + Number(headers.get("content-length") ?? 0);
+    yield { method: head[1] ?? "", target: head[2] ?? "", headers, body: text.slice(end + 4, bodyEnd) };
+    at = bodyEnd;
+  }
 }
