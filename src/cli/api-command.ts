@@ -1,6 +1,7 @@
 import type { Arguments } from "./arguments.ts";
 import { type Api, withApi } from "./client.ts";
-import { type Command, type ExitCode, type NamedCommand, TENANT_OPTION } from "./command.ts";
+import type { Command, ExitCode, NamedCommand } from "./command.ts";
+import { TENANT_OPTION } from "./option.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a command that asks the server does. */

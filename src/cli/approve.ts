@@ -1,6 +1,7 @@
 import { printThing } from "./answer.ts";
 import { apiPath, askingCommand } from "./api-command.ts";
-import { type Command, TENANT_OPTION } from "./command.ts";
+import type { Command } from "./command.ts";
+import { TENANT_OPTION } from "./option.ts";
 
 /** A person's word on one call, given on the host. */
 export const approve: Command = askingCommand(

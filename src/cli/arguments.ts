@@ -1,5 +1,5 @@
-import { COMMON_OPTIONS, type Command, type Option, type Positional } from "./command.ts";
 import { nearestWord } from "./nearest.ts";
+import { type Accepted, COMMON_OPTIONS, type Option, type Positional } from "./option.ts";
 import { printable } from "./printable.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -76,7 +76,7 @@ const SECONDS: ReadonlyMap<string, number> = new Map([
  * Throws {@link UsageError} for an option that the command does not have, for one given twice, and for what is missing or
  * too much. A value is not repeated in the message: it may be a secret that was put in the wrong place.
  */
-export function parseArguments(command: Pick<Command, "options" | "positionals">, words: readonly string[]): Arguments {
+export function parseArguments(command: Accepted, words: readonly string[]): Arguments {
   const known = new Map([...(command.options ?? []), ...COMMON_OPTIONS].map((option) => [option.name, option]));
   const { options, places } = sortWords(known, words);
   const positionals = options.has("help") ? new Map() : placeWords(command.positionals ?? [], places);

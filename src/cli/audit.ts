@@ -1,5 +1,4 @@
-import { createWriteStream } from "node:fs";
-import { finished } from "node:stream/promises";
+import { open, unlink } from "node:fs/promises";
 import { messageOf, WritError } from "#src/base/errors.ts";
 import { type Column, listOf, printList, printThing } from "./answer.ts";
 import { apiPath, tenantCommand } from "./api-command.ts";
@@ -88,18 +87,20 @@ async function* eventsOf(api: Api, args: Arguments): AsyncGenerator<Answer, void
   }
 }
 
-/** Fails where the file is there already: evidence is not overwritten. */
+/** Fails where the file is there already: evidence is not overwritten, and no half of it is left behind. */
 async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const file = createWriteStream(path, { flags: "wx", mode: 0o600 });
-  const done = finished(file);
+  const file = await open(path, "wx", 0o600).catch((error: unknown) => failToWrite(path, error));
   try {
-    for await (const chunk of chunks) {
-      if (!file.write(chunk)) await Promise.race([done, new Promise((resolve) => file.once("drain", resolve))]);
-    }
-    file.end();
-    await done;
+    for await (const chunk of chunks) await file.writeFile(chunk);
+    await file.sync();
+    await file.close();
   } catch (error) {
-    file.destroy();
-    throw new WritError("invalid_argument", `cannot write \`${path}\`: ${messageOf(error)}`, { cause: error });
+    await file.close().catch(() => undefined);
+    await unlink(path);
+    failToWrite(path, error);
   }
+}
+
+function failToWrite(path: string, cause: unknown): never {
+  throw new WritError("invalid_argument", `cannot write \`${path}\`: ${messageOf(cause)}`, { cause });
 }

@@ -37,8 +37,10 @@ export interface Caller {
 /** The operator's socket, in the data folder. */
 export const SOCKET_FILE = "writ.sock";
 const ANSWER_MS = 130_000;
+/** How long a server has to say that it is there. */
+const PROBE_MS = 5000;
 /** How long a data folder may be held by somebody who does not answer. */
-const LOCKED_PATIENCE_MS = 5000;
+const LOCKED_PATIENCE_MS = 3000;
 const LOCKED_POLL_MS = 50;
 const MAX_ANSWER_BYTES = 64 * 2 ** 20;
 
@@ -92,13 +94,15 @@ async function reachServer(context: CommandContext, route: Route): Promise<Runni
   }
 }
 
-/** Whether a server answers: at `WRIT_URL`, or on the data folder's socket. */
-export async function isServerReachable(config: ClientConfig): Promise<boolean> {
-  return isListening(
-    config.url === undefined
-      ? socketRoute(config.dataFolder, undefined, undefined)
-      : { origin: config.url, unix: undefined, headers: {} },
-  );
+/** What the server on a data folder says of itself: undefined where none answers, else each thing that is not well. */
+export async function readServerProblems(dataFolder: string): Promise<readonly string[] | undefined> {
+  const route = socketRoute(dataFolder, undefined, undefined);
+  if (!(await isListening(route))) return undefined;
+  const response = await send(route, "GET", "/readyz", undefined, PROBE_MS);
+  const answer = parseAnswer(await readBounded(response)) ?? {};
+  if (response.ok) return [];
+  const checks = Array.isArray(answer["checks"]) ? (answer["checks"] as readonly Answer[]) : [];
+  return checks.filter(({ ok }) => ok !== true).map(({ name, detail }) => `${name}: ${detail}`);
 }
 
 function remoteRoute(config: ClientConfig, url: string, tenant: string | undefined, caller: Caller | undefined): Route {
@@ -123,7 +127,7 @@ function socketRoute(dataFolder: string, tenant: string | undefined, caller: Cal
 async function isListening(route: Route): Promise<boolean> {
   if (route.unix !== undefined && !existsSync(route.unix)) return false;
   try {
-    const response = await send(route, "GET", "/healthz", undefined);
+    const response = await send(route, "GET", "/healthz", undefined, PROBE_MS);
     await response.body?.cancel();
     return true;
   } catch (error) {
@@ -157,7 +161,7 @@ function createApi(route: Route): Api {
     put: (path, body) => ask("PUT", path, body),
     delete: (path) => ask("DELETE", path),
     stream: async (path, query) => {
-      const response = await send(route, "GET", path + formatQuery(query), undefined, { hasNoEnd: true });
+      const response = await send(route, "GET", path + formatQuery(query), undefined, Number.POSITIVE_INFINITY);
       if (!response.ok) throw toApiError(response.status, parseAnswer(await readBounded(response)));
       return response.body ?? new ReadableStream<Uint8Array>();
     },
@@ -170,7 +174,7 @@ async function send(
   method: string,
   path: string,
   body: unknown,
-  { hasNoEnd = false } = {},
+  limitMs = ANSWER_MS,
 ): Promise<Response> {
   try {
     return await fetch(`${origin}${path}`, {
@@ -180,7 +184,7 @@ async function send(
       ...(unix === undefined ? {} : { unix }),
       // A credential goes where it was meant to go.
       redirect: "error",
-      ...(hasNoEnd ? {} : { signal: AbortSignal.timeout(ANSWER_MS) }),
+      ...(limitMs === Number.POSITIVE_INFINITY ? {} : { signal: AbortSignal.timeout(limitMs) }),
     });
   } catch (error) {
     throw new ApiError(0, "unreachable", `no answer from \`${unix ?? origin}\`: ${messageOf(error)}`);

@@ -1,8 +1,9 @@
 import { type Column, listAll, objectOf, printList, printThing, textOf } from "./answer.ts";
 import { apiPath, tenantCommand } from "./api-command.ts";
 import type { Arguments } from "./arguments.ts";
-import type { CommandGroup, Option } from "./command.ts";
+import type { CommandGroup } from "./command.ts";
 import { readSecret } from "./input.ts";
+import type { Option } from "./option.ts";
 import type { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 

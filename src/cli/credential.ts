@@ -1,7 +1,7 @@
 import { fieldsOf } from "./answer.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Answer } from "./client.ts";
-import type { Option } from "./command.ts";
+import type { Option } from "./option.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What bounds a credential that Writ issues. */

@@ -51,7 +51,10 @@ async function play(
   const world = new World({ dataFolder, scratch, log, context, upstream: startUpstream(), agent: createAgent() });
   let failed = 0;
   try {
-    if (!asJson) await terminal.print("An agent works on acme/app, and never holds its credential.\n");
+    if (!asJson) {
+      await terminal.print("An agent works on acme/app, and never holds its credential.");
+      await terminal.print();
+    }
     for await (const { step, result } of tell(STEPS, world)) {
       if (!result.ok) failed += 1;
       if (asJson) await terminal.printJson(result);

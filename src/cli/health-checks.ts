@@ -2,16 +2,20 @@ import { lstatSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { toRfc3339 } from "#src/base/clock.ts";
 import { messageOf } from "#src/base/errors.ts";
-import { type Config, parseClientConfig, parseConfig } from "#src/config/config.ts";
+import type { TenantId } from "#src/base/ids.ts";
+import { type Config, parseConfig } from "#src/config/config.ts";
 import type { RawEnvironment } from "#src/config/env.ts";
 import { loadKeyMaterial } from "#src/config/key-material.ts";
 import { readFreeSpace } from "#src/io/durable-file.ts";
+import { parseEvent } from "#src/ledger/event.ts";
 import { readOpenCalls } from "#src/store/calls.ts";
+import { CLOCK_TOLERANCE_MS } from "#src/store/committer.ts";
 import { databasePath, openForVerifying } from "#src/store/database.ts";
+import { searchEvents } from "#src/store/events.ts";
 import { readTenants } from "#src/store/instance.ts";
 import { createReader, type Reader } from "#src/store/reader.ts";
 import { checkChainTail, readTrustedKeys } from "./chain-tail.ts";
-import { isServerReachable, readServedCertificate } from "./client.ts";
+import { readServedCertificate, readServerProblems } from "./client.ts";
 import type { CommandContext } from "./command.ts";
 
 /** One thing that was looked at. */
@@ -22,10 +26,9 @@ export interface Finding {
 }
 
 const TAIL_EVENTS = 1000;
+const MAX_ATTEMPTS = 3;
 const DAY_MS = 86_400_000;
 const WARN_DAYS = 21;
-/** How far the clock may be behind the newest event before that is worth a word. */
-const CLOCK_SLACK_MS = 1000;
 
 /** Everything there is to look at, in order; what depends on something that fails is left out. */
 export async function* runChecks(context: CommandContext): AsyncGenerator<Finding, void> {
@@ -44,12 +47,18 @@ export async function* runChecks(context: CommandContext): AsyncGenerator<Findin
   yield checkKeys(config, raw);
   if (folder.state === "fail") return;
   yield await checkDisk(config);
-  const isRunning = await isServerReachable({ ...parseClientConfig(raw), url: undefined, token: undefined });
-  yield isRunning
-    ? { state: "ok", what: "server", why: "answers on the operator's socket" }
-    : { state: "warn", what: "server", why: "none runs on this data folder" };
+  const problems = await readServerProblems(config.dataFolder);
+  const isRunning = problems !== undefined;
+  yield describeServer(problems);
   if (config.tls !== undefined) yield await checkTls(config, isRunning);
   yield* checkDatabase(config.dataFolder, isRunning);
+}
+
+function describeServer(problems: readonly string[] | undefined): Finding {
+  const what = "server";
+  if (problems === undefined) return { state: "warn", what, why: "none runs on this data folder" };
+  if (problems.length > 0) return { state: "fail", what, why: `not ready: ${problems.join("; ")}` };
+  return { state: "ok", what, why: "ready, on the operator's socket" };
 }
 
 function checkFolder(path: string): Finding {
@@ -112,16 +121,31 @@ async function* checkDatabase(dataFolder: string, isRunning: boolean): AsyncGene
     yield { state: "ok", what: "chain", why: "nothing is recorded yet" };
     return;
   }
+  // What was read while a server began to write may be of two states: then it is read again.
+  for (let attempt = 1; ; attempt += 1) {
+    const { findings, isSettled } = await examineDatabase(path, isRunning);
+    if (!isSettled && attempt < MAX_ATTEMPTS) continue;
+    yield* findings;
+    return;
+  }
+}
+
+async function examineDatabase(path: string, isRunning: boolean) {
+  const findings: Finding[] = [];
+  let isSettled = (): boolean => true;
   let reader: Reader | undefined;
   try {
-    reader = createReader(openForVerifying(path).db);
-    yield* checkChains(reader);
-    yield await checkOpenCalls(reader, isRunning);
+    const opened = openForVerifying(path);
+    isSettled = opened.isSettled;
+    reader = createReader(opened.db);
+    for await (const finding of checkChains(reader)) findings.push(finding);
+    findings.push(await checkOpenCalls(reader, isRunning));
   } catch (error) {
-    yield { state: "fail", what: "chain", why: messageOf(error) };
+    findings.push({ state: "fail", what: "chain", why: messageOf(error) });
   } finally {
     reader?.close();
   }
+  return { findings, isSettled: isSettled() };
 }
 
 async function* checkChains(reader: Reader): AsyncGenerator<Finding, void> {
@@ -143,12 +167,24 @@ async function* checkChains(reader: Reader): AsyncGenerator<Finding, void> {
     const why = `the newest events of ${tenants.length} chains (${events}) and their seals; \`writ verify\` goes through all`;
     yield { state: "ok", what: "chain", why };
   }
-  yield checkClock(newest);
+  const instance = tenants.find(({ kind }) => kind === "instance");
+  yield checkClock(newest, instance === undefined ? undefined : await readAcceptance(reader, instance.tenantId));
 }
 
-function checkClock(newest: number): Finding {
+/** The newest time that the operator said the clock was right at, in milliseconds. */
+async function readAcceptance(reader: Reader, instance: TenantId): Promise<number | undefined> {
+  const [row] = await searchEvents(reader, instance, { type: "clock.accepted" }, Number.MAX_SAFE_INTEGER, 1);
+  const accepted = row === undefined ? undefined : parseEvent(row.bytes).data["accepted"];
+  return typeof accepted === "string" ? Date.parse(accepted) : undefined;
+}
+
+function checkClock(newest: number, acceptedAt: number | undefined): Finding {
   const behind = newest - Date.now();
-  if (behind <= CLOCK_SLACK_MS) return { state: "ok", what: "clock", why: "not behind the newest event" };
+  if (behind <= CLOCK_TOLERANCE_MS) return { state: "ok", what: "clock", why: "not behind the newest event" };
+  if (acceptedAt !== undefined && Date.now() >= acceptedAt - CLOCK_TOLERANCE_MS) {
+    const why = `behind the newest event (${toRfc3339(newest)}), and accepted by the operator`;
+    return { state: "warn", what: "clock", why };
+  }
   const why = `${Math.ceil(behind / 1000)} s behind the newest event (${toRfc3339(newest)}): set it, or \`writ doctor --accept-clock\``;
   return { state: "fail", what: "clock", why };
 }

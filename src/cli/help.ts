@@ -1,5 +1,6 @@
 import { SETTINGS } from "#src/config/settings.ts";
-import { COMMON_OPTIONS, type Command, type CommandGroup, type NamedCommand, type Option } from "./command.ts";
+import type { Command, CommandGroup, NamedCommand } from "./command.ts";
+import { COMMON_OPTIONS, type Option } from "./option.ts";
 import { formatTable } from "./terminal.ts";
 
 /** A name and what the help says of it. */

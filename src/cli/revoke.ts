@@ -1,6 +1,7 @@
 import { printThing } from "./answer.ts";
 import { askingCommand } from "./api-command.ts";
-import { type Command, TENANT_OPTION } from "./command.ts";
+import type { Command } from "./command.ts";
+import { TENANT_OPTION } from "./option.ts";
 
 /** Takes back a writ, or a delegation and all below it. */
 export const revoke: Command = askingCommand(

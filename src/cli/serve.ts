@@ -52,15 +52,17 @@ function stopSignal(): Promise<string> {
 async function greet(terminal: Terminal, config: Config, app: RunningApp, isFirstRun: boolean): Promise<void> {
   await terminal.print(`writ listens on ${app.address}`);
   if (!isFirstRun) return;
-  const prefix = config.dataFolder === "./data" ? "" : `WRIT_DATA=${config.dataFolder} `;
+  const writ = config.dataFolder === "./data" ? "writ" : `WRIT_DATA=${config.dataFolder} writ`;
   await terminal.print();
   await terminal.print("Next, from another terminal:");
-  for (const line of NEXT_STEPS) await terminal.print(`  ${prefix}${line}`);
+  for (const line of nextSteps(writ)) await terminal.print(`  ${line}`);
 }
 
-const NEXT_STEPS = [
-  "writ connection create github --connector github --url https://api.github.com --auth bearer",
-  "writ policy put policy.cedar --message 'first'",
-  "writ agent create helper",
-  "writ key create helper",
-];
+function nextSteps(writ: string): readonly string[] {
+  return [
+    `${writ} connection create github --connector github --url https://api.github.com --auth bearer`,
+    `echo 'permit(principal, action in Action::"tier:read", resource);' | ${writ} policy put -`,
+    `${writ} agent create helper`,
+    `${writ} key create helper`,
+  ];
+}

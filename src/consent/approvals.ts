@@ -92,6 +92,8 @@ export interface Approvals {
   prepare(
     request: ApprovalRequest,
   ): Promise<{ readonly approval: Approval; readonly statement: Statement } | undefined>;
+  /** To be called once the unit with what {@link prepare} gave has committed. */
+  noteRequest(approval: ApprovalId): void;
   /** Undoes what {@link prepare} spooled, when its unit did not commit. */
   discard(tenant: TenantId, approval: ApprovalId): Promise<void>;
   /** The pending or approved one for this agent and digest that has not expired. */
@@ -133,10 +135,18 @@ export interface ApprovalsDependencies {
   readonly ttlSeconds: number;
 }
 
+/** A request on its way to its commit: it counts although no row says so yet. */
+interface Requested {
+  readonly tenant: TenantId;
+  readonly agent: AgentId;
+  readonly bytes: number;
+}
+
 /** Makes the service of approvals. */
 export function createApprovals(dependencies: ApprovalsDependencies): Approvals {
   const { recorder, reader, keys, spool, ids, clock, ttlSeconds } = dependencies;
   const waiters = createWaiters();
+  const requested = new Map<ApprovalId, Requested>();
 
   const find = async (tenant: TenantId, approval: string, agent?: AgentId): Promise<ApprovalRow> => {
     const row = await readApproval(reader, tenant, parseId("approval", approval));
@@ -157,17 +167,25 @@ export function createApprovals(dependencies: ApprovalsDependencies): Approvals 
     waiters.wake(row.approvalId);
   };
 
+  const sealDetails = async (approval: ApprovalId, { tenant, details }: ApprovalRequest) =>
+    keys.sealValue(tenant, `approval ${approval}`, 1, utf8(canonicalize(details)));
+
   return {
     prepare: async (request) => {
       const { tenant, agent, body, now } = request;
       const bytes = body?.length ?? 0;
       const used = await readSpooledBytes(reader, tenant, agent);
-      if (used.agentPending >= SPOOL_LIMITS.maxAgentApprovals) return undefined;
-      if (used.agentBytes + bytes > SPOOL_LIMITS.maxAgentBytes) return undefined;
-      if (used.tenantBytes + bytes > SPOOL_LIMITS.maxTenantBytes) return undefined;
+      const others = [...requested.values()].filter((other) => other.tenant === tenant);
+      const own = others.filter((other) => other.agent === agent);
+      if (used.agentPending + own.length >= SPOOL_LIMITS.maxAgentApprovals) return undefined;
+      if (used.agentBytes + bytesOf(own) + bytes > SPOOL_LIMITS.maxAgentBytes) return undefined;
+      if (used.tenantBytes + bytesOf(others) + bytes > SPOOL_LIMITS.maxTenantBytes) return undefined;
       const approvalId = newId("approval", ids);
-      const details = utf8(canonicalize(request.details));
-      const { dataKeyId, sealed } = await keys.sealValue(tenant, `approval ${approvalId}`, 1, details);
+      requested.set(approvalId, { tenant, agent, bytes });
+      const { dataKeyId, sealed } = await sealDetails(approvalId, request).catch((error: unknown) => {
+        requested.delete(approvalId);
+        throw error;
+      });
       const row: ApprovalRow = {
         approvalId,
         agentId: agent,
@@ -187,10 +205,19 @@ export function createApprovals(dependencies: ApprovalsDependencies): Approvals 
         decidedAt: null,
         decidedBy: null,
       };
-      if (body !== undefined && bytes > 0) await spool.put(tenant, approvalId, body);
+      if (body !== undefined && bytes > 0) {
+        await spool.put(tenant, approvalId, body).catch((error: unknown) => {
+          requested.delete(approvalId);
+          throw error;
+        });
+      }
       return { approval: toApproval(row, now), statement: insertApproval(tenant, row) };
     },
-    discard: (tenant, approval) => spool.remove(tenant, approval),
+    noteRequest: (approval) => void requested.delete(approval),
+    discard: async (tenant, approval) => {
+      requested.delete(approval);
+      await spool.remove(tenant, approval);
+    },
     findOpen: async (tenant, agent, callDigest) => {
       const row = await readOpenApproval(reader, tenant, agent, callDigest);
       if (row === undefined) return undefined;
@@ -262,9 +289,12 @@ export function createApprovals(dependencies: ApprovalsDependencies): Approvals 
       const id = parseId("approval", approval);
       // Listening begins before the look, so that what changes in between is not missed.
       const woken = waiters.wait(id, milliseconds, signal);
-      const row = await readApproval(reader, tenant, id);
-      if (row?.state === "pending" && row.expiresAt > clock.now()) await woken.promise;
-      else woken.cancel();
+      try {
+        const row = await readApproval(reader, tenant, id);
+        if (row?.state === "pending" && row.expiresAt > clock.now()) await woken.promise;
+      } finally {
+        woken.cancel();
+      }
     },
     expireOverdue: async (tenant) => {
       const rows = await readOverdueApprovals(reader, tenant, clock.now(), 100);
@@ -272,6 +302,10 @@ export function createApprovals(dependencies: ApprovalsDependencies): Approvals 
       return rows.length;
     },
   };
+}
+
+function bytesOf(requests: readonly Requested[]): number {
+  return requests.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function toApproval(row: ApprovalRow, now: number): Approval {

@@ -23,6 +23,7 @@ export function createWaiters(): Waiters {
       signal?.addEventListener("abort", done, { once: true });
       const set = waiting.get(id) ?? new Set();
       waiting.set(id, set.add(done));
+      if (signal?.aborted) done();
       return { promise, cancel: done };
     },
     wake: (id) => {

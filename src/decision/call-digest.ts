@@ -1,5 +1,6 @@
 import { canonicalize } from "#src/base/canonical-json.ts";
 import type { AgentId, ConnectionId, TenantId } from "#src/base/ids.ts";
+import { METHOD_OVERRIDE_HEADERS } from "#src/connector/query.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
 
 /** The SHA-256 of no bytes: the body hash of a call without a body. */
@@ -9,10 +10,10 @@ export const EMPTY_BODY_HASH = sha256Hex("");
 export interface DigestedCall {
   readonly tenant: TenantId;
   readonly agent: AgentId;
+  /** Null where only command and resource are known: the same name may stand for something else over another connection. */
+  readonly connection: { readonly id: ConnectionId; readonly origin: string } | null;
   /** Null where an approval is bound to command and resource alone. */
   readonly call: {
-    readonly connection: ConnectionId;
-    readonly origin: string;
     readonly method: string;
     readonly path: string;
     readonly query: string;
@@ -25,17 +26,21 @@ export interface DigestedCall {
 
 /**
  * `SHA-256("writ.call.v1\n" || JCS{tenant, agent, connection, origin, command, resource, method, path, query, headers,
- * body})`, hex. The headers are those of {@link semanticHeaders}.
+ * body})`, hex; without the members that are not known. The headers are those of {@link semanticHeaders}.
  */
-export function digestCall({ tenant, agent, call, command, resource }: DigestedCall): string {
-  const target = { tenant, agent, command, resource: { type: resource.type, id: resource.id } };
+export function digestCall({ tenant, agent, connection, call, command, resource }: DigestedCall): string {
+  const target = {
+    tenant,
+    agent,
+    command,
+    resource: { type: resource.type, id: resource.id },
+    ...(connection === null ? {} : { connection: connection.id, origin: connection.origin }),
+  };
   const value =
     call === null
       ? target
       : {
           ...target,
-          connection: call.connection,
-          origin: call.origin,
           method: call.method,
           path: call.path,
           query: call.query,
@@ -78,11 +83,7 @@ const NEVER: ReadonlySet<string> = new Set([
   "trailer",
   "transfer-encoding",
   "upgrade",
-  "x-http-method",
-  "x-http-method-override",
-  "x-method-override",
-  "x-original-url",
-  "x-rewrite-url",
+  ...METHOD_OVERRIDE_HEADERS,
 ]);
 
 /** Which of a request's headers go to the upstream, lower-cased, in the order that they came. */

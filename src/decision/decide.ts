@@ -70,7 +70,7 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
         const writ =
           verdict.decision === "allow" ? mint(dependencies, ask, target, verdict, decisionId, now) : undefined;
         const extras = verdict.decision === "allow" ? extrasOf?.(decisionId, target) : undefined;
-        const result = await recorder.tryRecord({
+        const recording = recorder.tryRecord({
           tenant: ask.principal.tenant,
           id: decisionId,
           type: `decision.${EVENT_SUFFIX[verdict.decision]}`,
@@ -80,6 +80,11 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
           statements: [...verdict.statements, ...(extras?.statements ?? [])],
           expectEpoch: epoch,
           countsAgainstQuota: true,
+        });
+        const result = await recording.catch((error: unknown) => {
+          // The row may be there although the answer was an error: what it refers to stays where it is.
+          if (verdict.isNewApproval && verdict.approval !== undefined) approvals.noteRequest(verdict.approval.id);
+          throw error;
         });
         if (result.kind === "committed") return settle(approvals, ask, target, verdict, decisionId, writ, result);
         await withdraw(approvals, ask, verdict);
@@ -262,7 +267,7 @@ async function settle(
 ): Promise<Outcome> {
   const { reasons, approval } = verdict;
   const event = { seq: committed.seq, hash: committed.hash };
-  const decided = { decisionId, tier: target.tier, reasons, target, event };
+  const decided = { decisionId, tier: target.tier, reasons, target, event, epoch: committed.epoch };
   switch (verdict.decision) {
     case "allow":
       if (approval !== undefined) await approvals.noteUse(ask.principal.tenant, approval.id);
@@ -276,6 +281,7 @@ async function settle(
       return { ...decided, decision: "deny" };
     case "step_up":
       if (approval === undefined) throw new WritError("internal", "a step-up without an approval");
+      if (verdict.isNewApproval) approvals.noteRequest(approval.id);
       return { ...decided, decision: "step_up", approval: { id: approval.id, expiresAt: approval.expiresAt } };
   }
 }

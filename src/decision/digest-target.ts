@@ -13,21 +13,22 @@ export interface DigestParts {
 }
 
 /**
- * The digest of exactly this call (`call`), which reads its body, or of command and resource alone (`resource`, or where
- * no call was given).
+ * The digest of exactly this call (`call`), which reads its body, or of command and resource over the connection where one
+ * is known (`resource`, or where no call was given).
  */
 export async function digestTarget(parts: DigestParts, bind: "call" | "resource"): Promise<string> {
   const { tenant, agent, body } = parts;
-  const { call, connection, command, resource } = parts.target;
-  if (bind === "resource" || call === undefined || connection === undefined || body === undefined) {
-    return digestCall({ tenant, agent, call: null, command, resource });
+  const { call, command, resource } = parts.target;
+  const known = parts.target.connection;
+  const connection = known === undefined ? null : { id: known.id, origin: known.origin + known.basePath };
+  if (bind === "resource" || call === undefined || body === undefined) {
+    return digestCall({ tenant, agent, connection, call: null, command, resource });
   }
   return digestCall({
     tenant,
     agent,
+    connection,
     call: {
-      connection: connection.id,
-      origin: connection.origin + connection.basePath,
       method: call.method,
       path: call.path,
       query: call.query,

@@ -15,6 +15,8 @@ interface Decided {
   readonly reasons: readonly Reason[];
   readonly target: Target;
   readonly event: EventPlace;
+  /** The tenant's authority epoch right after the commit. */
+  readonly epoch: number;
 }
 
 /** The token that an allow gives. */

@@ -58,6 +58,7 @@ export async function resolveTarget(authority: Authority, ask: Ask): Promise<Tar
 async function resolveCall(authority: Authority, tenant: TenantId, call: AskedCall): Promise<Target> {
   const connection = await authority.connection(tenant, call.connection);
   if (connection.status !== "active") throw new WritError("connection_disabled");
+  requireOwnQuery(connection, call.query);
   const table = await authority.routeTable(tenant, connection.connector);
   const derived = deriveCall(
     table,
@@ -66,6 +67,16 @@ async function resolveCall(authority: Authority, tenant: TenantId, call: AskedCa
   );
   if (derived.kind === "refused") throw new WritError(derived.code, derived.message);
   return toTarget(derived, connection, table, call);
+}
+
+/** Of two parameters of the credential's name an upstream may take either; what is sent is what was derived, so none is dropped. */
+function requireOwnQuery({ auth }: Connection, query: string): void {
+  if (auth.kind !== "query" || auth.name === null || query === "") return;
+  const credential = auth.name.toLowerCase();
+  for (const name of new URLSearchParams(query.replaceAll(";", "&")).keys()) {
+    if (name.trim().toLowerCase().replace(/\[.*$/s, "") !== credential) continue;
+    throw new WritError("invalid_argument", `the query parameter \`${auth.name}\` carries the connection's credential`);
+  }
 }
 
 function toTarget(derived: DerivedCall, connection: Connection, table: RouteTable, call: AskedCall): Target {

@@ -13,6 +13,8 @@ import { type Delegation, parseDelegation } from "#src/ucan/delegation.ts";
 import { didOfSigner } from "#src/ucan/did-key.ts";
 import { decodeTokenText, tokenCid } from "#src/ucan/envelope.ts";
 import { MAX_PROOFS, parseInvocation } from "#src/ucan/invocation.ts";
+import type { Policy } from "#src/ucan/policy.ts";
+import type { Selector } from "#src/ucan/selector.ts";
 import type { Keyring } from "#src/vault/keyring.ts";
 import type { WritArguments, WritMeta } from "./grant.ts";
 
@@ -41,8 +43,10 @@ export interface OpenedWrit {
 export interface WritChecker {
   /** Throws `writ_invalid`, `writ_expired`, `writ_revoked`. */
   open(presented: PresentedWrit): Promise<OpenedWrit>;
-  /** Whether the writ or anything below it is pinned to one exact call, so that the call's digest is needed. */
+  /** Whether the writ or anything below it says something of the call itself, so that the call's digest is needed. */
   isPinnedToCall(writ: OpenedWrit): boolean;
+  /** Whether the decision that the writ is from was made on exactly one call: what stands below the writ says nothing of it. */
+  isDecidedForCall(writ: OpenedWrit): boolean;
   /** Whether the writ and all below it cover this. Throws `writ_invalid`, `writ_expired`, `writ_revoked`, `writ_mismatch`. */
   check(writ: OpenedWrit, command: string, args: WritArguments): void;
 }
@@ -77,12 +81,15 @@ export function createWritChecker({ reader, keyring, clock, epochOf }: WritCheck
     if (first === undefined) throw new WritError("writ_invalid");
     const root = parseDelegation(first);
     const meta = parseMeta(root);
-    // The tenant comes out of the token; that this very tenant's key signed it is what makes it true.
-    if (!keyring.ucanSigners(meta.tenant).some((signer) => didOfSigner(signer) === root.issuer)) {
+    const epoch = epochOf(meta.tenant);
+    // The tenant comes out of the token; that this very tenant's key signed it is what makes it true. Keys are derived for
+    // tenants that exist, since anyone can make up names of others.
+    const tenant = await readTenant(reader, meta.tenant);
+    if (tenant === undefined || !isIssuer(keyring, tenant.tenantId, root.issuer)) {
       throw new WritError("writ_invalid", "the writ was not issued here");
     }
-    const epoch = epochOf(meta.tenant);
-    const principal = await findPrincipal(reader, meta, root.audience);
+    if (tenant.status !== "active") throw new WritError("writ_revoked", "the tenant is disabled");
+    const principal = await findPrincipal(reader, meta, root.audience, clock.now());
     return {
       presented,
       root,
@@ -124,13 +131,44 @@ export function createWritChecker({ reader, keyring, clock, epochOf }: WritCheck
     requireInvoked(grant.invocation.args, grant.command, command, args);
   };
 
-  return { open, check, isPinnedToCall };
+  return { open, check, isPinnedToCall, isDecidedForCall };
 }
 
-/** A policy that mentions the call's digest, wherever in the chain, or an invocation, which always names one. */
+function isIssuer(keyring: Keyring, tenant: TenantId, did: string): boolean {
+  return keyring.ucanSigners(tenant).some((signer) => didOfSigner(signer) === did);
+}
+
+/** A policy that reads the call's digest, wherever in the chain, or an invocation that names one. */
 function isPinnedToCall({ presented }: OpenedWrit): boolean {
-  if (presented.invocation !== undefined) return parseInvocation(presented.invocation).args["call"] !== "";
-  return presented.proofs.some((proof) => JSON.stringify(parseDelegation(proof).policy.source).includes(".call"));
+  const { invocation, proofs } = presented;
+  if (invocation !== undefined && parseInvocation(invocation).args["call"] !== "") return true;
+  return proofs.some((proof) => parseDelegation(proof).policy.statements.some(readsCall));
+}
+
+function readsCall(statement: Policy["statements"][number]): boolean {
+  switch (statement.op) {
+    case "and":
+    case "or":
+      return statement.statements.some(readsCall);
+    case "not":
+      return readsCall(statement.statement);
+    default: {
+      const [first] = statement.selector;
+      return first?.kind !== "field" || first.key === "call";
+    }
+  }
+}
+
+/** As {@link mintWrit} pins it. */
+function isDecidedForCall({ root }: OpenedWrit): boolean {
+  return root.policy.statements.some(
+    ({ op, ...rest }) =>
+      op === "==" && "selector" in rest && rest.selector.length === 1 && isCallField(rest.selector[0]),
+  );
+}
+
+function isCallField(segment: Selector[number] | undefined): boolean {
+  return segment?.kind === "field" && segment.key === "call" && !segment.optional;
 }
 
 /** An invocation names what it is for: exactly this call, not one that its chain would also allow. */
@@ -162,16 +200,17 @@ function parseMeta(root: Delegation): WritMeta {
   return meta as unknown as WritMeta;
 }
 
-async function findPrincipal(reader: Reader, meta: WritMeta, did: string): Promise<AgentPrincipal> {
-  const [tenant, agentRow, token] = await Promise.all([
-    readTenant(reader, meta.tenant),
+async function findPrincipal(reader: Reader, meta: WritMeta, did: string, now: number): Promise<AgentPrincipal> {
+  const [agentRow, token] = await Promise.all([
     readAgentByDid(reader, meta.tenant, did),
     readToken(reader, meta.tenant, meta.key),
   ]);
-  if (tenant === undefined || agentRow === undefined || token === undefined) throw new WritError("writ_invalid");
-  if (tenant.status !== "active") throw new WritError("writ_revoked", "the tenant is disabled");
+  if (agentRow === undefined || token === undefined) throw new WritError("writ_invalid");
   if (agentRow.status !== "active") throw new WritError("writ_revoked", "the agent is disabled");
   if (token.revokedAt !== null) throw new WritError("writ_revoked", "the key that asked for the writ is revoked");
+  if (token.expiresAt !== null && token.expiresAt <= now) {
+    throw new WritError("writ_expired", "the key that asked for the writ has expired");
+  }
   return {
     kind: "agent",
     tenant: meta.tenant,

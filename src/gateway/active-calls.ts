@@ -14,9 +14,12 @@ export interface ActiveCalls {
   add(call: ActiveCall): () => void;
   /** Looks again at every call of the tenant, and cuts those that may not go on. */
   recheck(tenant: TenantId, reason: Error): Promise<void>;
-  /** Waits for all to end, at most so long; then cuts the rest. */
+  /** Waits for all to end, at most so long; then cuts the rest and waits a moment for how they ended to be recorded. */
   drain(milliseconds: number, reason: Error): Promise<void>;
 }
+
+/** How long the end of a call that was cut may take to be recorded. */
+const RECORDING_MS = 2000;
 
 /** Makes an empty set of calls. */
 export function createActiveCalls(): ActiveCalls {
@@ -41,13 +44,18 @@ export function createActiveCalls(): ActiveCalls {
       );
     },
     drain: async (milliseconds, reason) => {
-      if (calls.size === 0) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      onEmpty = resolve;
-      const timer = setTimeout(resolve, milliseconds);
-      await promise;
-      clearTimeout(timer);
+      await untilEmpty(milliseconds);
       for (const call of calls) call.abort(reason);
+      await untilEmpty(RECORDING_MS);
     },
   };
+
+  async function untilEmpty(milliseconds: number): Promise<void> {
+    if (calls.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    onEmpty = resolve;
+    const timer = setTimeout(resolve, milliseconds);
+    await promise;
+    clearTimeout(timer);
+  }
 }

@@ -8,6 +8,8 @@ export interface ProxyBody extends CallBody {
   toSend(): Uint8Array | ReadableStream<Uint8Array> | undefined;
   /** How much was sent or read so far. */
   readonly bytesSeen: () => number;
+  /** Gives up what nobody has read: the call is not made. */
+  discard(): void;
 }
 
 /**
@@ -22,6 +24,7 @@ export function createProxyBody(
   let read: Uint8Array | undefined;
   let hash: string | undefined;
   let seen = 0;
+  let sending: ReadableStream<Uint8Array> | undefined;
   const bytes = (): Promise<Uint8Array> => {
     reading ??= readAll(stream, limits.maxSpoolBytes).then((whole) => {
       read = whole;
@@ -39,13 +42,19 @@ export function createProxyBody(
     toSend: () => {
       if (read !== undefined) return read.length === 0 ? undefined : read;
       if (stream === null) return undefined;
-      return stream.pipeThrough(
+      sending = stream.pipeThrough(
         boundStream(limits.maxUploadBytes, (length) => {
           seen += length;
         }),
       );
+      return sending;
     },
     bytesSeen: () => seen,
+    discard: () => {
+      const unread = sending ?? stream;
+      // Whoever reads it gives it up.
+      if (unread !== null && !unread.locked) unread.cancel("the call is not made").catch(() => undefined);
+    },
   };
 }
 

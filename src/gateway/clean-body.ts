@@ -5,7 +5,7 @@ import type { Replacer } from "./rewrite-origin.ts";
 /** How an answer's body is read and cleaned. */
 export interface BodyCleaning {
   readonly body: ReadableStream<Uint8Array>;
-  /** `Content-Encoding` of the answer; undefined for none. */
+  /** All codings of the answer, lower case, joined by `, `; undefined for none. */
   readonly encoding: string | undefined;
   readonly knownValues: readonly Uint8Array[];
   readonly replacer: Replacer | undefined;
@@ -58,9 +58,8 @@ export function cleanBody(cleaning: BodyCleaning): CleanedBody {
 }
 
 function decode(body: ReadableStream<Uint8Array>, encoding: string | undefined): ReadableStream<Uint8Array> {
-  const name = encoding?.trim().toLowerCase() ?? "";
-  if (name === "" || name === "identity") return body;
-  const decoder = DECODERS.get(name);
+  if (encoding === undefined) return body;
+  const decoder = DECODERS.get(encoding);
   if (decoder === undefined) throw new WritError("encoding_unreadable");
   return body.pipeThrough(new DecompressionStream(decoder) as unknown as TransformStream<Uint8Array, Uint8Array>);
 }

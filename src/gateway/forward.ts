@@ -30,6 +30,8 @@ export interface GrantedCall {
   readonly body: ProxyBody;
   readonly bodyLength: number | undefined;
   readonly signal: AbortSignal;
+  /** The tenant's authority epoch right after the grant was committed. */
+  readonly epoch: number;
   /** Whether what it was granted under still stands. */
   readonly stillAllowed: () => Promise<boolean>;
 }
@@ -88,6 +90,7 @@ class Forwarding {
   private readonly started = performance.now();
   private readonly abort = new AbortController();
   private readonly leave: () => void;
+  private readonly onClientGone = (): void => this.abort.abort(this.call.signal.reason);
   private status: number | undefined;
   private ended = false;
 
@@ -99,20 +102,31 @@ class Forwarding {
       stillAllowed: call.stillAllowed,
       abort: (reason) => this.abort.abort(reason),
     });
-    call.signal.addEventListener("abort", () => this.abort.abort(call.signal.reason), { once: true });
+    call.signal.addEventListener("abort", this.onClientGone, { once: true });
+    if (call.signal.aborted) this.onClientGone();
   }
 
   async run(): Promise<Extract<ProxyAnswer, { kind: "response" }>> {
-    let injection: Injection | undefined;
     try {
-      injection = await this.deps.connections.inject(this.call.principal.tenant, this.call.target.connection);
+      await this.requireStanding();
+      const injection = await this.deps.connections.inject(this.call.principal.tenant, this.call.target.connection);
       const response = await this.send(injection);
       this.status = response.status;
       return await this.answer(response, injection);
     } catch (error) {
+      const answerable = this.toAnswerable(error);
+      // Whatever of the answer is still on its way is not wanted any more.
+      this.abort.abort(error);
       await this.end(outcomeOf(error), 0, new Map(), error);
-      throw this.toAnswerable(error);
+      throw answerable;
     }
+  }
+
+  /** What was taken back between the commit and the entry among the active calls was told to nobody else. */
+  private async requireStanding(): Promise<void> {
+    const { principal, epoch, stillAllowed } = this.call;
+    if (this.deps.recorder.epochOf(principal.tenant) === epoch) return;
+    if (!(await stillAllowed().catch(() => false))) throw new WritError("writ_revoked", "revoked meanwhile");
   }
 
   private send(injection: Injection): Promise<HttpResponse> {
@@ -153,11 +167,12 @@ class Forwarding {
     injection: Injection,
   ): Promise<Extract<ProxyAnswer, { kind: "response" }>> {
     const { connection } = this.call.target;
-    const address = { connection, publicUrl: this.deps.publicUrl };
+    const address = { connection, publicUrl: this.deps.publicUrl, path: this.call.target.call.path };
+    const encoding = encodingOf(response);
     const { headers, redactions } = cleanHeaders(response.headers, address, injection.knownValues);
     const cleaned = cleanBody({
       body: response.body,
-      encoding: headerOf(response, "content-encoding"),
+      encoding,
       knownValues: injection.knownValues,
       replacer: this.rewritesOrigin(response)
         ? createOriginReplacer(connection.origin + connection.basePath, proxyBase(address))
@@ -171,7 +186,7 @@ class Forwarding {
       await this.end("completed", 0, new Map());
       return { ...answer, body: null, redactions };
     }
-    if (length <= BUFFERED_BYTES) {
+    if (length <= BUFFERED_BYTES && encoding === undefined) {
       const body = new Uint8Array(await new Response(cleaned.body).arrayBuffer());
       const found = sum(cleaned.findings()) + redactions;
       await this.end("completed", body.length, cleaned.findings());
@@ -189,27 +204,39 @@ class Forwarding {
   /** The same stream; when it ends, fails or is given up, that is recorded before its reader sees the end. */
   private recordEnd(cleaned: CleanedBody): ReadableStream<Uint8Array> {
     const reader = cleaned.body.getReader();
+    const { signal } = this.abort;
+    const endAs = (outcome: CallOutcome, error?: unknown): Promise<void> =>
+      this.end(outcome, cleaned.bytes(), cleaned.findings(), error);
     return new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        // A client that does not read would otherwise keep what was cut open.
+        signal.addEventListener(
+          "abort",
+          () => {
+            controller.error(this.toAnswerable(signal.reason));
+            reader.cancel(signal.reason).catch(() => undefined);
+            void endAs("aborted", signal.reason);
+          },
+          { once: true },
+        );
+      },
       pull: async (controller) => {
         try {
           const { done, value } = await reader.read();
+          if (signal.aborted) return;
           if (!done) return controller.enqueue(value);
-          await this.end("completed", cleaned.bytes(), cleaned.findings());
-          controller.close();
+          await endAs("completed");
+          if (!signal.aborted) controller.close();
         } catch (error) {
-          await this.end("aborted", cleaned.bytes(), cleaned.findings(), error);
-          controller.error(this.toAnswerable(error));
+          if (signal.aborted) return;
+          await endAs("aborted", error);
+          if (!signal.aborted) controller.error(this.toAnswerable(error));
         }
       },
-      cancel: async (reason) => {
-        this.abort.abort(reason);
+      cancel: async () => {
+        const reason = new WritError("upstream_failed", "the client left");
         await reader.cancel(reason).catch(() => undefined);
-        await this.end(
-          "aborted",
-          cleaned.bytes(),
-          cleaned.findings(),
-          new WritError("upstream_failed", "the client left"),
-        );
+        await endAs("aborted", reason);
       },
     });
   }
@@ -223,7 +250,7 @@ class Forwarding {
   ): Promise<void> {
     if (this.ended) return;
     this.ended = true;
-    this.leave();
+    this.call.signal.removeEventListener("abort", this.onClientGone);
     const { principal, callId, decisionId, body } = this.call;
     const milliseconds = Math.round(performance.now() - this.started);
     const { connector } = this.call.target.connection;
@@ -247,6 +274,7 @@ class Forwarding {
         },
       })
       .catch((cause: unknown) => this.deps.log.error("the end of a call was not recorded", cause, { call: callId }));
+    this.leave();
   }
 
   private toAnswerable(error: unknown): unknown {
@@ -276,6 +304,16 @@ function hasNoBody(method: string, status: number): boolean {
 function withQuery(target: string, injected: string): string {
   if (injected === "") return target;
   return target.includes("?") ? `${target}&${injected}` : `${target}?${injected}`;
+}
+
+/** All that `Content-Encoding` says, in however many fields; undefined where the body is as it is. */
+function encodingOf(response: HttpResponse): string | undefined {
+  const values = response.headers
+    .filter(([field]) => field.toLowerCase() === "content-encoding")
+    .flatMap(([, value]) => value.split(","))
+    .map((value) => value.trim().toLowerCase())
+    .filter((value) => value !== "" && value !== "identity");
+  return values.length === 0 ? undefined : values.join(", ");
 }
 
 function headerOf(response: HttpResponse, name: string): string | undefined {

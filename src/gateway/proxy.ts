@@ -53,11 +53,19 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
   const { active, recorder } = dependencies;
   recorder.onEpochRaised((tenant) => void active.recheck(tenant, new WritError("writ_revoked", "revoked meanwhile")));
   return {
-    call: (call) => {
+    call: async (call) => {
       const body = createProxyBody(call.body, dependencies.limits);
-      return call.caller.kind === "agent"
-        ? callAsAgent(dependencies, call, call.caller.principal, body)
-        : callUnderWrit(dependencies, call, body);
+      let answer: ProxyAnswer | undefined;
+      try {
+        if ((call.bodyLength ?? 0) > dependencies.limits.maxUploadBytes) throw new WritError("body_too_large");
+        answer =
+          call.caller.kind === "agent"
+            ? await callAsAgent(dependencies, call, call.caller.principal, body)
+            : await callUnderWrit(dependencies, call, body);
+        return answer;
+      } finally {
+        if (answer?.kind !== "response") body.discard();
+      }
     },
     settleOpenCalls: () => settleOpenCalls(dependencies),
     drain: (milliseconds) => active.drain(milliseconds, new WritError("not_ready", "Writ is stopping")),
@@ -90,7 +98,11 @@ async function callAsAgent(
   }
   if (outcome.decision !== "allow") return { kind: "decided", outcome };
   return dependencies.forwarder.forward(
-    granted(dependencies, call, principal, outcome.target, body, outcome.decisionId, outcome.decisionId),
+    granted(dependencies, call, principal, outcome.target, body, {
+      callId: outcome.decisionId,
+      decisionId: outcome.decisionId,
+      epoch: outcome.epoch,
+    }),
   );
 }
 
@@ -134,7 +146,12 @@ async function callUnderWrit(
     });
     if (result.kind === "committed") {
       return dependencies.forwarder.forward(
-        granted(dependencies, call, principal, target, body, callId, meta.decision, writ),
+        granted(dependencies, call, principal, target, body, {
+          callId,
+          decisionId: meta.decision,
+          epoch: result.epoch,
+          writ,
+        }),
       );
     }
     if (result.reason === "conflict") throw new WritError("writ_used");
@@ -165,7 +182,7 @@ async function matchTarget(
     : "";
   const { type, id } = target.resource;
   writs.check(writ, target.command, { resource: { type, id }, connection: target.connection.id, call: digest });
-  if (!pinned) await redecide(dependencies, principal, target, meta.cosigned);
+  if (!writs.isDecidedForCall(writ)) await redecide(dependencies, principal, target, meta.cosigned);
   return target;
 }
 
@@ -175,21 +192,23 @@ function requireCall(target: Target): CallTarget {
   return { ...target, connection, call };
 }
 
+/** What a call goes by once its grant is committed. */
+interface Grant extends Pick<GrantedCall, "callId" | "decisionId" | "epoch"> {
+  readonly writ?: OpenedWrit;
+}
+
 function granted(
   dependencies: GatewayDependencies,
   call: ProxyCall,
   principal: AgentPrincipal,
   target: Target,
   body: ProxyBody,
-  callId: string,
-  decisionId: DecisionId,
-  writ?: OpenedWrit,
+  { writ, ...grant }: Grant,
 ): GrantedCall {
   const callTarget = requireCall(target);
   return {
+    ...grant,
     principal,
-    callId,
-    decisionId,
     target: callTarget,
     headers: call.headers,
     body,
@@ -198,8 +217,7 @@ function granted(
     stillAllowed: async () => {
       if (!(await standsStill(dependencies.reader, principal, callTarget))) return false;
       if (writ === undefined) return true;
-      await dependencies.writs.open(writ.presented);
-      return true;
+      return (await dependencies.writs.open(writ.presented)).revoked.size === 0;
     },
   };
 }

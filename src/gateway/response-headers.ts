@@ -4,13 +4,18 @@ import type { Connection } from "#src/vault/connections.ts";
 /** Headers of an upstream's answer that describe what the proxy changes, or speak to someone else than the agent. */
 const WITHHELD: ReadonlySet<string> = new Set([
   "alt-svc",
+  "authentication-info",
+  "authorization",
   "clear-site-data",
   "connection",
   "content-encoding",
   "content-length",
+  "cookie",
   "keep-alive",
   "nel",
   "proxy-authenticate",
+  "proxy-authentication-info",
+  "proxy-authorization",
   "proxy-connection",
   "report-to",
   "set-cookie",
@@ -28,6 +33,8 @@ export interface ProxyAddress {
   readonly connection: Connection;
   /** The origin under which agents reach Writ. */
   readonly publicUrl: string;
+  /** Of the call, without the connection's base path: what relative references start from. */
+  readonly path: string;
 }
 
 /** An answer's headers, cleaned. */
@@ -60,19 +67,22 @@ export function cleanHeaders(
 }
 
 /** The address under which an agent reaches what stands at this path of the upstream. */
-export function proxyBase({ connection, publicUrl }: ProxyAddress): string {
+export function proxyBase({ connection, publicUrl }: Pick<ProxyAddress, "connection" | "publicUrl">): string {
   return `${publicUrl}/v1/proxy/${connection.name}`;
 }
 
 function rewriteLocation(value: string, address: ProxyAddress): string | undefined {
   const { connection } = address;
-  const url = URL.parse(value, `${connection.origin}${connection.basePath}/`);
+  const url = URL.parse(value, `${connection.origin}${connection.basePath}${address.path}`);
   if (url === null) return undefined;
   if (url.origin !== connection.origin) {
     return connection.settings.allowedLocations?.includes(url.origin) && url.username === "" ? url.href : undefined;
   }
   const inside = url.pathname === connection.basePath || url.pathname.startsWith(`${connection.basePath}/`);
   if (!inside) return undefined;
+  // An upstream that repeats the query repeats the credential in it.
+  const { kind, name } = connection.auth;
+  if (kind === "query" && name !== null && url.searchParams.has(name)) url.searchParams.delete(name);
   return `${proxyBase(address)}${url.pathname.slice(connection.basePath.length)}${url.search}${url.hash}`;
 }
 

@@ -52,6 +52,7 @@ export function createConnectionTester(dependencies: ConnectionTesterDependencie
             ["accept-encoding", "identity"],
             ...injection.headers.map(([name, value]): [string, string] => [name, value]),
           ],
+          reuseKey: connection.id,
           limits: LIMITS,
         });
         await body.cancel();

@@ -155,6 +155,7 @@ export function createAgents({ recorder, reader, keys, ids, clock }: AgentsDepen
     enable: (tenant, actor, agent) => setStatus(tenant, actor, agent, "active"),
     setGroups: async (tenant, actor, agent, groups) => {
       const parsed = parseGroups(groups);
+      if ((await readAgent(reader, tenant, agent)) === undefined) throw new WritError("not_found");
       await recorder.record({
         tenant,
         type: "agent.grouped",

@@ -3,13 +3,18 @@ import {
   type AuthorizationAnswer,
   checkParseSchema,
   type DetailedError,
+  formatPolicies,
   getCedarLangVersion,
   getCedarVersion,
   initSync,
   type PolicyJson,
   policyToJson,
+  policyToText,
   preparsePolicySet,
+  type SchemaJson,
   type StatefulAuthorizationCall,
+  schemaToJson,
+  schemaToText,
   statefulIsAuthorized,
   validate,
 } from "@cedar-policy/cedar-wasm/web";
@@ -17,7 +22,10 @@ import { messageOf, WritError } from "#src/base/errors.ts";
 // @ts-expect-error TypeScript sees the module's own exports; the bundler gives the path of the embedded file.
 import wasmPath from "../../node_modules/@cedar-policy/cedar-wasm/web/cedar_wasm_bg.wasm" with { type: "file" };
 
-export type { PolicyJson, StatefulAuthorizationCall } from "@cedar-policy/cedar-wasm/web";
+export type { PolicyJson, SchemaJson, StatefulAuthorizationCall } from "@cedar-policy/cedar-wasm/web";
+
+/** A complaint about one of several policies. */
+export type NamedProblem = CedarProblem & { readonly policyId?: string };
 
 /** One complaint of Cedar's. Offsets count UTF-8 bytes of the text that was handed in. */
 export interface CedarProblem {
@@ -64,21 +72,60 @@ export function parsePolicyText(text: string): PolicyJson | readonly CedarProble
   return answer.type === "success" ? answer.json : answer.errors.map(toProblem);
 }
 
-/** Problems of a schema in Cedar's own syntax; none when it parses. */
-export function checkSchema(schema: string): readonly CedarProblem[] {
+/** The text of one static policy given as Cedar's JSON, on one line. Throws `policy_invalid` when it is not one. */
+export function printPolicy(policy: PolicyJson): string {
+  const answer = guarded(() => policyToText(policy));
+  if (answer.type === "success") return answer.text;
+  throw new WritError("policy_invalid", answer.errors.map((error) => error.message).join("; "));
+}
+
+/**
+ * Cedar's own layout of any number of policies, comments kept; or what does not parse.
+ *
+ * Bound the nesting first, as for {@link parsePolicyText}.
+ */
+export function formatText(policyText: string, lineWidth: number, indentWidth: number): string | readonly CedarProblem[] {
+  const answer = guarded(() => formatPolicies({ policyText, lineWidth, indentWidth }));
+  return answer.type === "success" ? answer.formatted_policy : answer.errors.map(toProblem);
+}
+
+/** Problems of a schema in Cedar's own syntax or its JSON; none when it parses. */
+export function checkSchema(schema: string | SchemaJson<string>): readonly CedarProblem[] {
   const answer = guarded(() => checkParseSchema(schema));
   return answer.type === "success" ? [] : answer.errors.map(toProblem);
+}
+
+/** A schema's JSON, names not yet resolved: a fragment may name what another declares. */
+export function parseSchemaText(schema: string): SchemaJson<string> | { readonly problems: readonly CedarProblem[] } {
+  const answer = guarded(() => schemaToJson(schema));
+  return answer.type === "success" ? answer.json : { problems: answer.errors.map(toProblem) };
+}
+
+/** A schema in Cedar's own syntax. Throws `policy_invalid` when it is not one. */
+export function printSchema(schema: SchemaJson<string>): string {
+  const answer = guarded(() => schemaToText(schema));
+  if (answer.type === "success") return answer.text;
+  throw new WritError("policy_invalid", answer.errors.map((error) => error.message).join("; "));
 }
 
 /** What strict validation of named policies against a schema finds; none when all are valid. */
 export function validatePolicies(
   policies: ReadonlyMap<string, string>,
-  schema: string,
-): readonly (CedarProblem & { readonly policyId?: string })[] {
+  schema: string | SchemaJson<string>,
+): readonly NamedProblem[] {
+  return validateStrictly(policies, schema).errors;
+}
+
+/** The same with Cedar's warnings: policies that no request can meet, confusable characters. */
+export function validateStrictly(
+  policies: ReadonlyMap<string, string>,
+  schema: string | SchemaJson<string>,
+): { readonly errors: readonly NamedProblem[]; readonly warnings: readonly NamedProblem[] } {
   const staticPolicies = toRecord(policies);
   const answer = guarded(() => validate({ schema, policies: { staticPolicies } }));
-  if (answer.type === "failure") return answer.errors.map(toProblem);
-  return answer.validationErrors.map(({ policyId, error }) => ({ ...toProblem(error), policyId }));
+  if (answer.type === "failure") return { errors: answer.errors.map(toProblem), warnings: [] };
+  const named = ({ policyId, error }: { policyId: string; error: DetailedError }) => ({ ...toProblem(error), policyId });
+  return { errors: answer.validationErrors.map(named), warnings: answer.validationWarnings.map(named) };
 }
 
 /**

@@ -7,6 +7,9 @@ export interface Anchor {
   readonly follow: Uint8Array;
   /** What the anchor was added for. */
   readonly owner: number;
+  /** The instruction at which a match goes on, and how many bytes behind the anchor's beginning: what went before is sure. */
+  readonly entry: number;
+  readonly skipped: number;
 }
 
 /**
@@ -20,12 +23,12 @@ export interface AnchorIndex {
   /** By pair of bytes, the second being the high one. */
   readonly first: Int32Array;
   readonly second: Int32Array;
-  /** The column of a byte in `next`: letters of either case share one, bytes that no anchor contains have 0. */
+  /** The column of a byte in `next`: bytes that no anchor contains have 0. */
   readonly classOf: Uint8Array;
   /** `next[node * width + classOf[byte]]`: the following node, 0 for none; the root is 0. */
   readonly next: Uint16Array;
   readonly width: number;
-  /** By node: the anchors that end there. Letters of an anchor with a fixed case are not yet compared. */
+  /** By node: the anchors that end there. */
   readonly ends: readonly (readonly Anchor[] | undefined)[];
   /** By node and byte, `node << 8 | byte`: whether an anchor ends at the node that the byte may follow. */
   readonly follow: Uint8Array;
@@ -132,36 +135,39 @@ function bytesAt({ text, ignoreCase, follow }: Anchor, offset: number): readonly
   return ignoreCase && isLower(code) ? [code, code - 32] : [code];
 }
 
+/** Builds the trie: a node is the set of the anchors that agree with the bytes so far. */
 function buildTrie(anchors: readonly Anchor[]): Omit<AnchorIndex, "first" | "second"> {
   const classOf = new Uint8Array(256);
   let width = 1;
-  for (const byte of new Set(anchors.flatMap(({ text }) => [...text.toLowerCase()].map((char) => char.charCodeAt(0)))))
-    classOf[byte] = width++;
-  for (let lower = 97; lower <= 122; lower += 1) classOf[lower - 32] = classOf[lower] as number;
-  const children: Map<number, number>[] = [new Map()];
-  const ends: (Anchor[] | undefined)[] = [undefined];
-  for (const anchor of anchors) {
-    let node = 0;
-    for (const char of anchor.text) {
-      const column = classOf[char.charCodeAt(0)] as number;
-      let child = children[node]?.get(column);
-      if (child === undefined) {
-        child = children.length;
-        children[node]?.set(column, child);
-        children.push(new Map());
-        ends.push(undefined);
-      }
-      node = child;
+  for (const anchor of anchors)
+    for (let offset = 0; offset < anchor.text.length; offset += 1)
+      for (const byte of bytesAt(anchor, offset)) if (classOf[byte] === 0) classOf[byte] = width++;
+  const nodes: { readonly anchors: readonly Anchor[]; readonly depth: number }[] = [{ anchors, depth: 0 }];
+  const cells: (readonly [cell: number, child: number])[] = [];
+  for (let node = 0; node < nodes.length; node += 1) {
+    const { anchors: agreeing, depth } = nodes[node] as { anchors: readonly Anchor[]; depth: number };
+    const byByte = new Map<number, Anchor[]>();
+    for (const anchor of agreeing) {
+      if (depth === anchor.text.length) continue;
+      for (const byte of bytesAt(anchor, depth)) byByte.set(byte, [...(byByte.get(byte) ?? []), anchor]);
     }
-    ends[node] = [...(ends[node] ?? []), anchor];
+    const children = new Map<string, number>();
+    for (const [byte, group] of byByte) {
+      const key = group.map((anchor) => anchors.indexOf(anchor)).join();
+      const child = children.get(key) ?? nodes.push({ anchors: group, depth: depth + 1 }) - 1;
+      children.set(key, child);
+      cells.push([node * width + (classOf[byte] as number), child]);
+    }
   }
-  const next = new Uint16Array(children.length * width);
-  for (const [node, columns] of children.entries())
-    for (const [column, child] of columns) next[node * width + column] = child;
-  const follow = new Uint8Array(children.length * 256);
-  for (const [node, anchors] of ends.entries())
-    for (const anchor of anchors ?? [])
+  const next = new Uint16Array(nodes.length * width);
+  for (const [cell, child] of cells) next[cell] = child;
+  const follow = new Uint8Array(nodes.length * 256);
+  const ends = nodes.map(({ anchors: agreeing, depth }, node) => {
+    const complete = agreeing.filter(({ text }) => text.length === depth);
+    for (const anchor of complete)
       for (let byte = 0; byte < 256; byte += 1) if (anchor.follow[byte] === 1) follow[(node << 8) | byte] = 1;
+    return complete.length === 0 ? undefined : complete;
+  });
   return { classOf, next, width, ends, follow };
 }
 

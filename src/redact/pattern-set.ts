@@ -4,7 +4,7 @@ import { type Anchor, type AnchorIndex, buildAnchorIndex, MIN_ANCHOR_BYTES } fro
 import { ASSIGNMENT_STARTS, type AssignmentOptions } from "./assignment.ts";
 import { compileClass, ProgramBuilder } from "./expression.ts";
 import type { ValueCheck } from "./plausible.ts";
-import { FAIL, newMatchState, type Program, runProgram } from "./program.ts";
+import { BYTES, FAIL, newMatchState, type Program, runProgram } from "./program.ts";
 
 /** One secret format, as data. */
 export interface SecretPattern {
@@ -47,7 +47,7 @@ export interface CompiledPattern {
   readonly id: string;
   /** What a secret becomes. */
   readonly replacement: Uint8Array;
-  /** Where its expression begins in the program. */
+  /** The instruction at which its expression begins. */
   readonly entry: number;
   readonly assignment: AssignmentOptions | undefined;
   readonly left: "boundary" | "any";
@@ -75,7 +75,7 @@ export function compilePatterns(patterns: readonly SecretPattern[]): PatternSet 
       if (text.length < MIN_ANCHOR_BYTES)
         throw new WritError("invalid_argument", `the anchor \`${text}\` is too short`);
       const follow = followOf(program, compiled[owner] as CompiledPattern, text, kinds);
-      return { text, ignoreCase, owner, follow };
+      return { text, ignoreCase, owner, follow, ...entryBehind(program, compiled[owner] as CompiledPattern, text) };
     }),
   );
   return { patterns: compiled, program, index: buildAnchorIndex(anchors) };
@@ -94,6 +94,13 @@ function compilePattern(pattern: SecretPattern, builder: ProgramBuilder): Compil
     contextual: pattern.contextual ?? false,
     assigned: pattern.assigned ?? false,
   };
+}
+
+/** Where a match goes on when the anchor is known to stand there: behind the bytes that the expression begins with. */
+function entryBehind({ code }: Program, { entry }: CompiledPattern, text: string): { entry: number; skipped: number } {
+  const count = code[entry + 1] as number;
+  const whole = code[entry] === BYTES && count <= text.length;
+  return whole ? { entry: entry + 2 + count, skipped: count } : { entry, skipped: 0 };
 }
 
 /** By byte: the lowest byte that is in the same classes. */

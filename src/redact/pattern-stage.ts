@@ -169,14 +169,15 @@ function tryPatterns(scan: Scan, anchors: readonly Anchor[], start: number, end:
   const following = end < scan.bytes.length ? byteAt(scan, end) : -1;
   let operator = -1;
   for (let i = 0; i < anchors.length; i += 1) {
-    const { owner, follow } = anchors[i] as Anchor;
-    if (following >= 0 && follow[following] === 0) continue;
+    const anchor = anchors[i] as Anchor;
+    if (following >= 0 && anchor.follow[following] === 0) continue;
+    const { owner } = anchor;
     const pattern = scan.set.patterns[owner] as CompiledPattern;
     if (pattern.assigned) {
       if (operator < 0) operator = operatorBehind(scan, end);
       if (operator === NONE || (operator === LISTED && pattern.assignment?.comma !== true)) continue;
     }
-    const outcome = tryPattern(scan, pattern, start, final);
+    const outcome = tryPattern(scan, pattern, anchor, start, final);
     if (outcome === FAIL) continue;
     const decided = outcome === MORE ? MORE : moreSpecific(scan, owner, final);
     if (decided === MORE) scan.pending = startOf(scan, pattern, start);
@@ -185,17 +186,17 @@ function tryPatterns(scan: Scan, anchors: readonly Anchor[], start: number, end:
   return FAIL;
 }
 
-function tryPattern(scan: Scan, pattern: CompiledPattern, anchor: number, final: boolean): number {
-  const start = startOf(scan, pattern, anchor);
+function tryPattern(scan: Scan, pattern: CompiledPattern, anchor: Anchor, at: number, final: boolean): number {
+  const start = startOf(scan, pattern, at);
   if (start < scan.emitted) return FAIL;
   const match = scan.match;
   const end = scan.bytes.length;
-  match.limit = Math.min(end, anchor + scan.maxHold);
-  match.final = final || match.limit < end || match.limit === anchor + scan.maxHold;
+  match.limit = Math.min(end, at + scan.maxHold);
+  match.final = final || match.limit < end || match.limit === at + scan.maxHold;
   match.captureStart = -1;
   match.judgedEnd = -1;
-  const { entry, assignment } = pattern;
-  const key = runProgram(scan.set.program, match, entry, anchor);
+  const { assignment } = pattern;
+  const key = runProgram(scan.set.program, match, anchor.entry, at + anchor.skipped);
   const matched = key < 0 || assignment === undefined ? key : matchAssignment(match, key, assignment);
   if (matched < 0) return matched;
   if (match.captureStart < 0) {
@@ -252,12 +253,12 @@ function moreSpecific(scan: Scan, owner: number, final: boolean): number {
   for (let at = captureStart; at < captureEnd && found === owner; at += 1) {
     node = next[node * width + (classOf[byteAt(scan, at)] as number)] as number;
     if (node === 0) break;
-    for (const { owner: other } of ends[node] ?? []) {
-      const candidate = patterns[other] as CompiledPattern;
+    for (const anchor of ends[node] ?? []) {
+      const candidate = patterns[anchor.owner] as CompiledPattern;
       if (candidate.contextual || found !== owner) continue;
-      const outcome = tryPattern(scan, candidate, captureStart, final);
+      const outcome = tryPattern(scan, candidate, anchor, captureStart, final);
       if (outcome === MORE) return MORE;
-      if (outcome !== FAIL && match.captureStart === captureStart) found = other;
+      if (outcome !== FAIL && match.captureStart === captureStart) found = anchor.owner;
     }
   }
   const end = found === owner ? captureEnd : Math.max(captureEnd, match.captureEnd);

@@ -35,7 +35,12 @@ const SECRET_ANCHORS = [
   "private_key",
   "client_key",
 ];
-const PASSWORD_ANCHORS = ["pass", "_pass", "pwd"];
+/** How a key that names a password goes on, by its anchor. */
+const PASSWORD_KEYS = [
+  ["pass", "(?:word|wd|phrase|(?=[ \\t]{0,4}=))"],
+  ["_pass", ""],
+  ["pwd", ""],
+] as const;
 
 /** Secrets in a protocol's or a URL's usual place. */
 const PROTOCOL: readonly SecretPattern[] = [
@@ -80,8 +85,6 @@ const PROTOCOL: readonly SecretPattern[] = [
   ),
 ];
 
-const PASS = "(?:pass(?:word|wd|phrase|(?=[ \\t]{0,4}=))|_pass|pwd)";
-const SECRET = "(?:secret|token|api[_-]?key|(?:access|license|auth|private|client)_?key)";
 /** From one line's end to the next key, comments between; never over an empty line. */
 const NEXT_KEY =
   '[ \\t,;]{0,20}(?:(?:#|//)[^\\r\\n"\\\\]{0,80})?(?:\\r?\\n(?![\\r\\n])[ \\t]{0,20}(?:(?:#|//)[^\\r\\n"\\\\]{0,80})?){0,4}[ \\t]{0,20}(?:\\\\?["\'])?[$A-OQ-Z_.>-]{0,16}(?:p(?!ass)[$A-OQ-Z_.>-]{0,16}){0,2}pass(?:word|wd)?';
@@ -103,7 +106,10 @@ const PAIRS: readonly SecretPattern[] = [
 ];
 
 const ASSIGNMENTS: readonly SecretPattern[] = [
-  { ...assigned("password", PASSWORD_ANCHORS, `${PASS}${KEYS}`, isLikelyPassword), assignment: {} },
+  ...PASSWORD_KEYS.map(([anchor, rest]) => ({
+    ...assigned("password", [anchor], `${anchor}${rest}${KEYS}`, isLikelyPassword),
+    assignment: {},
+  })),
   anyCase("stated-password", ["password is "], "password is [\"'\\\\]{0,2}([^\\s\"'\\\\]{6,100})[\"'\\\\]", isLiteral),
   anyCase(
     "compared-secret",
@@ -111,7 +117,10 @@ const ASSIGNMENTS: readonly SecretPattern[] = [
     `(?:password|secret)[ ]?[!=]==?[ ]{0,2}\\\\?["'](?![,:}\\]\\s])([^"'\\\\\\s]{6,200})`,
     isLiteral,
   ),
-  { ...assigned("secret", SECRET_ANCHORS, `${SECRET}${KEYS}`, isLikelyRandom), assignment: { comma: true } },
+  ...SECRET_ANCHORS.map((anchor) => ({
+    ...assigned("secret", [anchor], `${anchor}${KEYS}`, isLikelyRandom),
+    assignment: { comma: true },
+  })),
 ];
 
 /** Secrets that are known by the words around them. */

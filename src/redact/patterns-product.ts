@@ -83,7 +83,11 @@ export const PRODUCT_PATTERNS: readonly SecretPattern[] = [
     ["connect-viserver"],
     `connect-viserver ${wordsBefore("connect-viserver", "-user")}["']?([^\\s"'\\\\]{1,100}(?: -password [^\\s"'\\\\]{1,100})?)`,
   ),
-  product("psexec-login", ["psexec"], `psexec(?:\\.exe)? ${wordsBefore("psexec", "-u")}([^\\s"]{1,100} -p [^\\s"\\\\]{1,100})`),
+  product(
+    "psexec-login",
+    ["psexec"],
+    `psexec(?:\\.exe)? ${wordsBefore("psexec", "-u")}([^\\s"]{1,100} -p [^\\s"\\\\]{1,100})`,
+  ),
   product(
     "network-credential",
     ["networkcredential(", "directoryentry("],

@@ -207,16 +207,19 @@ export function createConnections(dependencies: ConnectionsDependencies): Connec
       });
     },
     inject: async (tenant, connection) => {
-      // The row is read anew: the credential may have been replaced since the decision, and the old one is gone.
-      const row = await find(tenant, connection.id);
-      if (row.secretId === null || row.secretVersion === null) return injectCredential("none", null, new Uint8Array(0));
-      const secret = await readSecret(reader, tenant, row.secretId, row.secretVersion);
-      if (secret === undefined) throw new WritError("store_failed", "the connection's secret is missing");
-      return injectCredential(
-        row.authKind,
-        row.authName,
-        await keys.openValue(tenant, row.secretId, row.secretVersion, secret),
-      );
+      for (let look = 0; look < 2; look += 1) {
+        // The row is read anew: the credential may have been replaced since the decision, and the old one is gone.
+        const row = await find(tenant, connection.id);
+        if (row.secretId === null || row.secretVersion === null) {
+          return injectCredential("none", null, new Uint8Array(0));
+        }
+        const secret = await readSecret(reader, tenant, row.secretId, row.secretVersion);
+        // It may also be replaced between the two reads.
+        if (secret === undefined) continue;
+        const opened = await keys.openValue(tenant, row.secretId, row.secretVersion, secret);
+        return injectCredential(row.authKind, row.authName, opened);
+      }
+      throw new WritError("store_failed", "the connection's secret is missing");
     },
   };
 }

@@ -88,10 +88,16 @@ export function injectCredential(kind: AuthKind, name: string | null, secret: Ui
       return { headers: [["authorization", `Basic ${encoded}`]], query: "", knownValues: [secret, ...known] };
     }
     case "header":
-      return { headers: [[(name ?? "").toLowerCase(), value]], query: "", knownValues: [secret] };
+      return { headers: [[(name ?? "").toLowerCase(), value]], query: "", knownValues: [secret, ...partsOf(value)] };
     case "query":
       return { headers: [], query: `${name}=${encodeURIComponent(value)}`, knownValues: [secret] };
   }
+}
+
+/** The secret within a header that has a scheme before it (`Token …`) or is made of pairs (`session=…; …`). */
+function partsOf(value: string): Uint8Array[] {
+  const parts = value.split(/[\s;]+/).flatMap((part) => [part, part.slice(part.indexOf("=") + 1)]);
+  return [...new Set(parts)].filter((part) => part !== value && part.length >= MIN_VALUE_CHARACTERS).map(utf8);
 }
 
 function checkHeaderValue(value: string): void {

@@ -49,7 +49,9 @@ export function createTenantKeys({ keyring, reader, ids }: TenantKeysDependencie
   const subjectKeys = new Map<string, Bytes>();
 
   const loadDataKeys = async (tenant: TenantId): Promise<ReadonlyMap<string, Bytes>> => {
-    const rows = await readDataKeys(reader, tenant);
+    const all = await readDataKeys(reader, tenant);
+    // The one that seals comes first: the newest that is not retired, which of two of one millisecond only that tells.
+    const rows = [...all.filter((row) => row.retiredAt === null), ...all.filter((row) => row.retiredAt !== null)];
     const keys = new Map(rows.map((row) => [row.dataKeyId, keyring.unwrap(tenant, row.dataKeyId, row)]));
     dataKeys.set(tenant, keys);
     return keys;

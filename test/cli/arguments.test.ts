@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Arguments, parseArguments } from "#src/cli/arguments.ts";
-import type { Command } from "#src/cli/command.ts";
+import type { Accepted } from "#src/cli/option.ts";
 import { UsageError } from "#src/cli/usage-error.ts";
 
-const COMMAND: Pick<Command, "options" | "positionals"> = {
+const COMMAND: Accepted = {
   positionals: [{ name: "NAME" }, { name: "REST", optional: true, many: true }],
   options: [
     { name: "url", value: "URL", help: "" },

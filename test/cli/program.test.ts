@@ -195,7 +195,7 @@ describeShared("hostile names", () => {
       (name) => !name.includes("\0"),
     );
     expect(names.length).toBeGreaterThan(400);
-    const sample = names.filter((_, index) => index % 29 === 0);
+    const sample = names.filter((_, index) => index % 90 === 0);
     const env = { WRIT_DATA: join(folder.path, "hostile") };
     for (const name of sample) {
       const outcomes = await Promise.all([

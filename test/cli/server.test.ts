@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeShared, sharedData } from "#test/support/shared-data.ts";
-import { isCleanError, jsonLines, type RunOptions, spawnWrit, temporaryFolder, writ } from "./support.ts";
+import { isCleanError, jsonLines, type Outcome, type RunOptions, spawnWrit, temporaryFolder, writ } from "./support.ts";
 
 const POLICY = `@id("read") permit(principal, action in Action::"tier:read", resource);
 @id("danger") permit(principal, action in Action::"tier:danger", resource);
@@ -54,6 +54,12 @@ async function answer(words: readonly string[], options: RunOptions = {}): Promi
   const { code, stdout, stderr } = await run([...words, "--json"], options);
   expect([words, code, stderr]).toEqual([words, 0, ""]);
   return jsonLines(stdout)[0] ?? {};
+}
+
+/** The approval that a decision waits for. */
+function approvalOf({ stdout }: Outcome): string {
+  const decision = jsonLines(stdout)[0] as { readonly approval: { readonly id: string } };
+  return decision.approval.id;
 }
 
 describe("beside a running server", () => {
@@ -142,7 +148,7 @@ describe("beside a running server", () => {
 
     const held = await ask("DELETE", "/repos/acme/app", "--json");
     expect(held.code).toBe(1);
-    const { id: approval } = (jsonLines(held.stdout)[0] ?? {})["approval"] as { id: string };
+    const approval = approvalOf(held);
     expect((await run(["approvals"])).stdout).toContain(approval);
     const shown = await run(["approvals", "show", approval]);
     expect(shown.stdout).toMatch(/^call\.method +DELETE$/m);
@@ -155,10 +161,8 @@ describe("beside a running server", () => {
     const again = await run(["approve", approval]);
     expect(isCleanError(again)).toBe(true);
 
-    const second = jsonLines((await ask("DELETE", "/repos/acme/other", "--json")).stdout)[0]?.["approval"] as {
-      id: string;
-    };
-    expect(await answer(["approve", second.id, "--deny"])).toMatchObject({ state: "denied" });
+    const second = approvalOf(await ask("DELETE", "/repos/acme/other", "--json"));
+    expect(await answer(["approve", second, "--deny"])).toMatchObject({ state: "denied" });
   });
 
   test("a decision needs an agent's key, and the key must be one", async () => {
@@ -237,7 +241,7 @@ describe("beside a running server", () => {
       const names = (JSON.parse(readFileSync(sharedData("text/blns.json"), "utf8")) as string[]).filter(
         (name) => name !== "" && !name.includes("\0"),
       );
-      for (const name of names.filter((_, index) => index % 47 === 0)) {
+      for (const name of names.filter((_, index) => index % 150 === 0)) {
         const outcomes = await Promise.all([
           run(["agent", "create", "--", name]),
           run(["agent", "show", "--", name]),
@@ -292,6 +296,18 @@ describe("with no server running", () => {
     expect(isCleanError(outcome)).toBe(true);
     expect(outcome.stderr).toContain("does not answer on its socket");
   }, 20_000);
+
+  test("a clock that is behind stops what changes anything, until the operator accepts it", async () => {
+    const db = new Database(join(data, "writ.db"));
+    db.run("UPDATE heads SET at = at + 3600000");
+    expect((await run(["doctor"])).stdout).toMatch(/^fail {2}clock {9}\d+ s behind the newest event/m);
+    const refused = await run(["agent", "create", "late"]);
+    expect([isCleanError(refused), refused.stderr.includes("writ doctor --accept-clock")]).toEqual([true, true]);
+    expect(await answer(["doctor", "--accept-clock"])).toEqual({ accepted_at: expect.any(String) });
+    await answer(["agent", "create", "late"]);
+    expect((await run(["doctor"])).stdout).toMatch(/^warn {2}clock {9}behind .* accepted by the operator$/m);
+    db.close();
+  });
 
   test("the doctor and the verifier find a changed event", async () => {
     const db = new Database(join(data, "writ.db"));

@@ -93,7 +93,7 @@ async function send(
     redirect: "manual",
   });
   const text = await response.text();
-  const isJson = /json(?:;|$)/.test(response.headers.get("content-type") ?? "");
+  const isJson = text !== "" && /json(?:;|$)/.test(response.headers.get("content-type") ?? "");
   return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
 }
 

@@ -93,9 +93,9 @@ export async function runProgram(words: readonly string[], options: RunOptions):
 }
 
 /** Starts `writ serve` and waits until it listens. Throws with what it said where it ends instead. */
-export async function startServer(options: RunOptions): Promise<RunningServer> {
+export async function startServer(options: RunOptions, executable?: string): Promise<RunningServer> {
   const startedAt = performance.now();
-  const child = Bun.spawn([await writBinary(), "serve", "--json"], {
+  const child = Bun.spawn([executable ?? (await writBinary()), "serve", "--json"], {
     cwd: options.cwd,
     env: { ...options.env },
     stdin: "ignore",

@@ -68,7 +68,9 @@ async function runOne(stage: Stage, { given, when, then, events }: Scenario<unkn
     await then(result, stage, prepared);
   }
   const written = await stage.instance.events(stage.tenant, before);
-  expect(written.map(({ type }) => type)).toEqual(events.map((event) => (typeof event === "string" ? event : event.type)));
+  expect(written.map(({ type }) => type)).toEqual(
+    events.map((event) => (typeof event === "string" ? event : event.type)),
+  );
   events.forEach((event, index) => {
     if (typeof event !== "string") expect(plain(written[index])).toMatchObject(event.data);
   });
@@ -77,7 +79,9 @@ async function runOne(stage: Stage, { given, when, then, events }: Scenario<unkn
 /** The code of an error, or what there is in its place. */
 export function codeOf(result: unknown): string {
   if (isWritError(result)) return result.code;
-  return result instanceof Error ? `${result.name}: ${result.message}` : `no error but ${JSON.stringify(result)?.slice(0, 200)}`;
+  return result instanceof Error
+    ? `${result.name}: ${result.message}`
+    : `no error but ${JSON.stringify(result)?.slice(0, 200)}`;
 }
 
 /** The code that a promise is rejected with. */

@@ -1,8 +1,8 @@
 import type { JsonObject } from "#src/base/canonical-json.ts";
 import type { TenantId } from "#src/base/ids.ts";
+import { sha256Hex } from "#src/crypto/hash.ts";
 import type { Ask, CallBody } from "#src/decision/ask.ts";
 import type { PresentedWrit } from "#src/decision/writ.ts";
-import { sha256Hex } from "#src/crypto/hash.ts";
 import type { ProxyAnswer, ProxyCall } from "#src/gateway/proxy-call.ts";
 import type { Agent, NewAgent } from "#src/identity/agents.ts";
 import type { AgentPrincipal } from "#src/identity/authenticate.ts";

@@ -91,7 +91,8 @@ function parseRequest(text: string): { readonly request: SeenRequest; readonly l
     headers.set(name, before === undefined ? value : `${before}, ${value}`);
   }
   const start = end + 4;
-  const body = headers.get("transfer-encoding") === "chunked" ? readChunked(text, start) : readSized(text, start, headers);
+  const body =
+    headers.get("transfer-encoding") === "chunked" ? readChunked(text, start) : readSized(text, start, headers);
   if (body === undefined) return undefined;
   return { request: { method, target, headers, body: body.text }, length: body.end };
 }

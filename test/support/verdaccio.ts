@@ -82,7 +82,7 @@ packages:
   '@*/*': ${rule}
   '**': ${rule}
 web: { enable: false }
-log: { type: file, path: ${JSON.stringify(logFile)}, format: json, level: info }
+log: { type: file, path: ${JSON.stringify(logFile)}, format: json, level: http }
 `;
 }
 
