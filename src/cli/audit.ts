@@ -10,7 +10,6 @@ const COLUMNS: readonly Column[] = [
   ["SEQ", "seq"],
   ["AT", "at"],
   ["TYPE", "type"],
-  ["DECISION", "data.decision"],
   ["COMMAND", "data.command"],
   ["ACTOR", "actor"],
   ["ID", "id"],

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { fromUtf8 } from "#src/base/bytes.ts";
@@ -39,9 +39,16 @@ export const SOCKET_FILE = "writ.sock";
 const ANSWER_MS = 130_000;
 /** How long a server has to say that it is there. */
 const PROBE_MS = 5000;
+/** Codes of the system for a connection that was never made. */
+const NOBODY_THERE: ReadonlySet<string> = new Set(["ENOENT", "ECONNREFUSED"]);
+/** Codes of answers to requests of which nothing was done. */
+const UNTAKEN: ReadonlySet<string> = new Set(["not_sent", "not_ready"]);
+const MAX_ATTEMPTS = 5;
 /** How long a data folder may be held by somebody who does not answer. */
 const LOCKED_PATIENCE_MS = 3000;
 const LOCKED_POLL_MS = 50;
+/** How long connections that were made to a server that ends may take to say what they want. */
+const LAST_REQUESTS_MS = 30;
 const MAX_ANSWER_BYTES = 64 * 2 ** 20;
 
 interface Route {
@@ -68,12 +75,25 @@ export async function withApi(
   const tenant = args.option("tenant");
   if (config.url !== undefined) return work(createApi(remoteRoute(config, config.url, tenant, caller)));
   const route = socketRoute(config.dataFolder, tenant, caller);
-  const app = await reachServer(context, route);
+  let app = await reachServer(context, route);
+  // What answered may have been another command's own server, which ends with it: then what was not taken is asked anew.
+  const recover = async (): Promise<boolean> => {
+    if (app !== undefined) return false;
+    app = await reachServer(context, route);
+    return true;
+  };
   try {
-    return await work(createApi(route));
+    return await work(createApi(route, recover));
   } finally {
-    await app?.stop();
+    if (app !== undefined) await stopOwnApp(app);
   }
+}
+
+/** Takes the socket away first: who comes now meets nobody and tries again, who was let in already is answered. */
+async function stopOwnApp(app: RunningApp): Promise<void> {
+  rmSync(app.socketPath, { force: true });
+  await Bun.sleep(LAST_REQUESTS_MS);
+  await app.stop();
 }
 
 /** Undefined once a server answers, or the one that was started because none does. */
@@ -147,13 +167,25 @@ async function startOwnApp({ environment, loadApp }: CommandContext): Promise<Ru
   return startApp({ config, raw, log, listen: "socket-only" });
 }
 
-function createApi(route: Route): Api {
-  const ask = async (method: string, path: string, body?: unknown): Promise<Answer> => {
+/** `recover` finds a server again after one that took nothing of a request; false where it cannot. */
+function createApi(route: Route, recover: () => Promise<boolean> = async () => false): Api {
+  const askOnce = async (method: string, path: string, body?: unknown): Promise<Answer> => {
     const response = await send(route, method, path, body);
     const text = await readBounded(response);
     const answer = text === "" ? {} : parseAnswer(text);
     if (!response.ok || answer === undefined) throw toApiError(response.status, answer);
     return answer;
+  };
+  const ask = async (method: string, path: string, body?: unknown): Promise<Answer> => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await askOnce(method, path, body);
+      } catch (error) {
+        const isUntaken =
+          error instanceof ApiError && (UNTAKEN.has(error.code) || (method === "GET" && error.status === 0));
+        if (!isUntaken || attempt === MAX_ATTEMPTS || !(await recover())) throw error;
+      }
+    }
   };
   return {
     get: (path, query) => ask("GET", path + formatQuery(query)),
@@ -168,7 +200,7 @@ function createApi(route: Route): Api {
   };
 }
 
-/** Throws {@link ApiError} with status 0 where no answer came. */
+/** Throws {@link ApiError} with status 0 where no answer came: `not_sent` where nobody was there to take the request. */
 async function send(
   { origin, unix, headers }: Route,
   method: string,
@@ -182,12 +214,19 @@ async function send(
       headers: body === undefined ? headers : { ...headers, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(unix === undefined ? {} : { unix }),
+      // A connection that was kept may be closed by the other side just as the next request is sent.
+      keepalive: false,
       // A credential goes where it was meant to go.
       redirect: "error",
       ...(limitMs === Number.POSITIVE_INFINITY ? {} : { signal: AbortSignal.timeout(limitMs) }),
     });
   } catch (error) {
-    throw new ApiError(0, "unreachable", `no answer from \`${unix ?? origin}\`: ${messageOf(error)}`);
+    const isUnsent = error instanceof Error && "code" in error && NOBODY_THERE.has(String(error.code));
+    throw new ApiError(
+      0,
+      isUnsent ? "not_sent" : "unreachable",
+      `no answer from \`${unix ?? origin}\`: ${messageOf(error)}`,
+    );
   }
 }
 

@@ -70,7 +70,7 @@ async function play(
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     await terminal.print();
     await terminal.print(`${STEPS.length - failed} of ${STEPS.length} steps went as expected, in ${seconds} s`);
-    if (isKept) {
+    if (isKept && world.has("bundle")) {
       await terminal.print(
         `kept: try \`writ verify ${dataFolder}\` and \`writ verify ${join(dataFolder, "bundle.jsonl")}\``,
       );

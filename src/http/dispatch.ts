@@ -46,7 +46,7 @@ export function createDispatcher(ground: DispatchGround): Dispatcher {
     const method = KNOWN_METHODS.has(request.method) ? request.method : "other";
     metrics.httpRequests.increment(method, route.path, String(status));
     metrics.httpDuration.observe((performance.now() - began) / 1000, route.path);
-    return toResponse(reply, listener.security, id);
+    return toResponse(withoutStream(route, request, reply), listener.security, id);
   };
 
   return {
@@ -80,6 +80,13 @@ export function createDispatcher(ground: DispatchGround): Dispatcher {
       return toResponse({ ...reply, ...(headers && { headers }) }, listener.security, nextRequestId());
     },
   };
+}
+
+/** An answer to HEAD has no body: what would be read for it is let go. The proxy's own answers have none then. */
+function withoutStream(route: Route, request: Request, reply: Reply): Reply {
+  if (request.method !== "HEAD" || route.method !== "GET" || !(reply.body instanceof ReadableStream)) return reply;
+  void reply.body.cancel();
+  return { ...reply, body: "" };
 }
 
 /** Ids that no two requests share: random for the process, then counted. */

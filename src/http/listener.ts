@@ -56,7 +56,10 @@ export function tcpListener(
   return {
     kind: "tcp",
     security: securityHeaders(options.isTls),
-    sourceOf: (request) => sourceAddress(peerOf(request), request.headers.get("x-forwarded-for"), trusted),
+    sourceOf: (request) => {
+      const forwardedFor = trusted.length === 0 ? null : request.headers.get("x-forwarded-for");
+      return sourceAddress(peerOf(request), forwardedFor, trusted);
+    },
     requestIdOf: (request) => {
       if (trusted.length === 0) return undefined;
       const id = request.headers.get("x-request-id");

@@ -7,7 +7,7 @@ import type { Log } from "#src/base/log.ts";
 import type { Config, TlsFiles } from "#src/config/config.ts";
 import type { Metrics } from "#src/telemetry/metrics.ts";
 import type { WritMetrics } from "#src/telemetry/requests.ts";
-import { createDispatcher, type DispatchGround } from "./dispatch.ts";
+import { createDispatcher, type DispatchGround, faultResponse } from "./dispatch.ts";
 import { knownHosts } from "./host-check.ts";
 import { createKeyUse } from "./key-use.ts";
 import { type Listener, socketListener, tcpListener } from "./listener.ts";
@@ -47,6 +47,8 @@ export interface HttpServer {
 const STOP_GRACE_MS = 1000;
 /** A connection on which nothing moves for so long is cut, unless its route allows more. */
 const IDLE_SECONDS = 30;
+/** On the operator's socket: every wait for an approval and every export ends before that. */
+const OPERATOR_IDLE_SECONDS = 255;
 /** `minVersion` of TLS 1.3 (RFC 8446 section 4.2.1). */
 const TLS_1_3 = 0x0304;
 
@@ -90,7 +92,12 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       return description;
     },
   });
-  const routerOf = (listener: Listener): Handler => createRouter({ routes, listener, dispatcher, isStopping, log });
+  const routerOf = (listener: Listener): Handling => ({
+    // The runtime's own page for faults, with sources and stack, is for developers.
+    development: false,
+    fetch: createRouter({ routes, listener, dispatcher, isStopping, log }),
+    error: (error) => faultResponse(error, listener, log),
+  });
 
   const servers: BunServer[] = [];
   const socketPath = socketPathOf(config.dataFolder);
@@ -127,12 +134,23 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   }
 }
 
-function listenOnSocket(path: string, routerOf: (listener: Listener) => Handler): BunServer {
+/** How the runtime is told to handle requests. */
+interface Handling {
+  readonly development: false;
+  readonly fetch: Handler;
+  readonly error: (error: unknown) => Response;
+}
+
+function listenOnSocket(path: string, routerOf: (listener: Listener) => Handling): BunServer {
   removeStaleSocket(path);
   let server: BunServer | undefined;
-  const handle = routerOf(socketListener(() => server as BunServer));
+  const handling = routerOf(socketListener(() => server as BunServer));
   server = tryListen(path, () =>
-    listenPrivately(() => Bun.serve({ unix: path, maxRequestBodySize: Number.MAX_SAFE_INTEGER, fetch: handle })),
+    listenPrivately(() => {
+      const options = { unix: path, maxRequestBodySize: Number.MAX_SAFE_INTEGER, ...handling };
+      // The types of the runtime know no idle timeout of sockets; it has one, of 10 s, and a single request cannot raise it.
+      return Bun.serve(Object.assign(options, { idleTimeout: OPERATOR_IDLE_SECONDS }));
+    }),
   );
   return server;
 }
@@ -143,23 +161,25 @@ interface TcpServer {
   readonly listener: { readonly address: string; readonly port: number };
 }
 
-function listenOnAddress(config: Config, routerOf: (listener: Listener) => Handler): TcpServer {
+function listenOnAddress(config: Config, routerOf: (listener: Listener) => Handling): TcpServer {
   const { listen, publicUrl, tls, trustProxy } = config;
   let server: BunServer | undefined;
   let hosts: ReadonlySet<string> = new Set();
   const peers = (): BunServer => server as BunServer;
-  const handle = routerOf(tcpListener(peers, { isTls: tls !== undefined, hosts: () => hosts, trusted: trustProxy }));
+  const handling = routerOf(tcpListener(peers, { isTls: tls !== undefined, hosts: () => hosts, trusted: trustProxy }));
   // A name could resolve to more than this machine; `localhost` is what it says (RFC 6761 section 6.3).
   const address = listen.host === "localhost" ? "127.0.0.1" : listen.host;
   server = tryListen(`${listen.host}:${listen.port}`, () =>
     Bun.serve({
       hostname: address,
       port: listen.port,
+      // Outside of development the runtime lets other processes share the port unless it is told not to.
+      reusePort: false,
       idleTimeout: IDLE_SECONDS,
       // Bodies are bounded where they are read: by route, and with an answer that says so.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       ...(tls === undefined ? {} : { tls: readTls(tls) }),
-      fetch: handle,
+      ...handling,
     }),
   );
   const port = server.port as number;

@@ -5,7 +5,8 @@ import { type AddressRange, isInRanges, parseAddress } from "#src/config/address
  * them has, since everything before it is whatever the client wrote.
  */
 export function sourceAddress(peer: string, forwardedFor: string | null, trusted: readonly AddressRange[]): string {
-  const direct = plainAddress(peer) ?? peer;
+  // What a socket says is an address in its usual form already.
+  const direct = peer.startsWith("::ffff:") ? (plainAddress(peer) ?? peer) : peer;
   if (forwardedFor === null || trusted.length === 0 || !isInRanges(direct, trusted)) return direct;
   let source = direct;
   for (const entry of forwardedFor.split(",").reverse()) {

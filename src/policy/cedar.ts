@@ -84,7 +84,11 @@ export function printPolicy(policy: PolicyJson): string {
  *
  * Bound the nesting first, as for {@link parsePolicyText}.
  */
-export function formatText(policyText: string, lineWidth: number, indentWidth: number): string | readonly CedarProblem[] {
+export function formatText(
+  policyText: string,
+  lineWidth: number,
+  indentWidth: number,
+): string | readonly CedarProblem[] {
   const answer = guarded(() => formatPolicies({ policyText, lineWidth, indentWidth }));
   return answer.type === "success" ? answer.formatted_policy : answer.errors.map(toProblem);
 }
@@ -124,7 +128,10 @@ export function validateStrictly(
   const staticPolicies = toRecord(policies);
   const answer = guarded(() => validate({ schema, policies: { staticPolicies } }));
   if (answer.type === "failure") return { errors: answer.errors.map(toProblem), warnings: [] };
-  const named = ({ policyId, error }: { policyId: string; error: DetailedError }) => ({ ...toProblem(error), policyId });
+  const named = ({ policyId, error }: { policyId: string; error: DetailedError }) => ({
+    ...toProblem(error),
+    policyId,
+  });
   return { errors: answer.validationErrors.map(named), warnings: answer.validationWarnings.map(named) };
 }
 

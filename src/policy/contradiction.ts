@@ -55,7 +55,9 @@ class Facts {
     const value = canonicalize(literal);
     const known = this.values.get(key);
     this.values.set(key, value);
-    return known === undefined || known === value ? undefined : "the conditions demand two different values of one thing";
+    return known === undefined || known === value
+      ? undefined
+      : "the conditions demand two different values of one thing";
   }
 
   /** `subject < number` and its like, over whole numbers. */
@@ -66,7 +68,7 @@ class Facts {
     if (limit === undefined || integerOf(subject) !== undefined) return undefined;
     const key = canonicalize(subject);
     // As `subject < limit`, `subject <= limit` and so on, whichever side it stands on and whether it is negated.
-    const isLess = kind.startsWith("<") === !isFlipped === expected;
+    const isLess = (kind.startsWith("<") === !isFlipped) === expected;
     const isInclusive = kind.endsWith("=") === expected;
     if (isLess) this.upper.set(key, Math.min(this.upper.get(key) ?? Infinity, isInclusive ? limit : limit - 1));
     else this.lower.set(key, Math.max(this.lower.get(key) ?? -Infinity, isInclusive ? limit : limit + 1));

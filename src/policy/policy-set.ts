@@ -42,6 +42,9 @@ export type CompileResult =
 /** Who wrote the source: ids that start with `writ.` are Writ's own. */
 export type PolicyOrigin = "tenant" | "builtin";
 
+/** Is told of each policy as it is compiled: with Cedar's JSON of it, and the UTF-16 offset of its text in the source. */
+export type PolicyInspector = (policy: CompiledPolicy, json: PolicyJson, offset: number) => void;
+
 /** What the ids of built-in policies start with, and no other's. */
 export const BUILTIN_ID_PREFIX = "writ.";
 
@@ -55,8 +58,9 @@ export const BUILTIN_ID_PREFIX = "writ.";
 export function compilePolicies(
   source: string | Readonly<Record<string, string>>,
   origin: PolicyOrigin = "tenant",
+  inspect?: PolicyInspector,
 ): CompileResult {
-  const compiler = new Compiler(origin);
+  const compiler = new Compiler(origin, inspect);
   if (typeof source === "string") compiler.addText(source);
   else for (const id of Object.keys(source)) compiler.addNamed(id, source[id] ?? "");
   return compiler.result();
@@ -69,11 +73,13 @@ export function annotationOf(policy: CompiledPolicy, name: string): string | und
 
 class Compiler {
   private readonly origin: PolicyOrigin;
+  private readonly inspect: PolicyInspector | undefined;
   private readonly policies = new Map<string, CompiledPolicy>();
   private readonly errors: PolicyProblem[] = [];
 
-  constructor(origin: PolicyOrigin) {
+  constructor(origin: PolicyOrigin, inspect: PolicyInspector | undefined) {
     this.origin = origin;
+    this.inspect = inspect;
   }
 
   result(): CompileResult {
@@ -120,8 +126,13 @@ class Compiler {
     const annotations = readAnnotations(json);
     const id = nameIt(annotations["id"]);
     const complaint = this.checkId(id);
-    if (complaint !== undefined) this.fail(source, piece.offset, complaint, id);
-    else this.policies.set(id, toCompiled(id, piece.text, annotations, json));
+    if (complaint !== undefined) {
+      this.fail(source, piece.offset, complaint, id);
+      return;
+    }
+    const policy = toCompiled(id, piece.text, annotations, json);
+    this.policies.set(id, policy);
+    this.inspect?.(policy, json, piece.offset);
   }
 
   private checkId(id: string): string | undefined {

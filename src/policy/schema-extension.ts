@@ -58,7 +58,11 @@ type Refuse = (name: string, message: string, help?: string) => void;
 
 function extendEntity(known: EntityShape, added: EntityShape, name: string, refuse: Refuse): void {
   if (added.enum !== undefined || known.enum !== undefined || added.tags !== undefined) {
-    refuse(name, `the entity type \`${name}\` is there already`, "only optional attributes and parents can be added to it");
+    refuse(
+      name,
+      `the entity type \`${name}\` is there already`,
+      "only optional attributes and parents can be added to it",
+    );
     return;
   }
   known.memberOfTypes = [...new Set([...(known.memberOfTypes ?? []), ...(added.memberOfTypes ?? [])])];

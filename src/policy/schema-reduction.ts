@@ -27,7 +27,9 @@ export function reduceSchema(schema: TenantSchema, named: ReadonlySet<string>): 
     const type = actionTypeOf(namespace);
     const entries = Object.entries(actions).filter(([id]) => kept.has(entityKey({ type, id })));
     const flat = entries.map(([id, action]) => {
-      const groups = [...(schema.actions.get(entityKey({ type, id }))?.groups ?? [])].filter((group) => kept.has(group));
+      const groups = [...(schema.actions.get(entityKey({ type, id }))?.groups ?? [])].filter((group) =>
+        kept.has(group),
+      );
       const memberOf = groups.flatMap((group) => schema.actions.get(group)?.uid ?? []);
       return [id, { ...action, memberOf: memberOf.map((uid) => ({ type: uid.type, id: uid.id })) }] as const;
     });

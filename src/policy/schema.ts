@@ -4,8 +4,9 @@ import { invariant, WritError } from "#src/base/errors.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
 import { checkSchema, parseSchemaText, printSchema, type SchemaJson } from "./cedar.ts";
 import type { PolicyRequest } from "./closure.ts";
+import { parseExtension } from "./extension-text.ts";
 import type { PolicyProblem } from "./policy-set.ts";
-import { positionAt, utf16Offset } from "./policy-text.ts";
+import { positionAt } from "./policy-text.ts";
 import { mergeExtension } from "./schema-extension.ts";
 import { entityKey } from "./scope.ts";
 
@@ -72,16 +73,9 @@ const STORED_ATTRIBUTES = {
 export function buildSchema(connectors: readonly SchemaConnector[], extension = ""): SchemaResult {
   const json = baseJson();
   for (const connector of connectors) addConnector(json, connector);
-  const parsed = parseSchemaText(extension);
-  if ("problems" in parsed) {
-    const errors = (parsed.problems as readonly { message: string; help?: string; startByte?: number }[]).map((problem) => ({
-      message: problem.message,
-      ...positionAt(extension, utf16Offset(extension, problem.startByte ?? 0)),
-      ...(problem.help === undefined ? {} : { help: problem.help }),
-    }));
-    return { errors };
-  }
-  const clashes = mergeExtension(json, parsed, extension);
+  const parsed = parseExtension(json, extension);
+  if ("errors" in parsed) return parsed;
+  const clashes = mergeExtension(json, parsed.json, extension);
   if (clashes.length > 0) return { errors: clashes };
   const problems = checkSchema(json);
   if (problems.length > 0) return { errors: problems.map((problem) => located(problem, extension)) };
@@ -146,7 +140,12 @@ function addConnector(json: SchemaJson<string>, connector: SchemaConnector): voi
   const actions = namespaceOf(json, "").actions as Record<string, unknown>;
   for (const [command, tiers] of connector.commands) {
     const groups = [...prefixesOf(command), ...[tiers].flat().map((tier) => `tier:${tier}`)];
-    for (const group of groups) actions[group] ??= { memberOf: prefixesOf(group).slice(0, 1).map((id) => ({ id })) };
+    for (const group of groups)
+      actions[group] ??= {
+        memberOf: prefixesOf(group)
+          .slice(0, 1)
+          .map((id) => ({ id })),
+      };
     actions[command] = {
       memberOf: groups.map((id) => ({ id })),
       appliesTo: {
@@ -161,7 +160,8 @@ function addConnector(json: SchemaJson<string>, connector: SchemaConnector): voi
 /** `/a/b/c` is in `/a/b` and `/a`. */
 function prefixesOf(command: string): string[] {
   const prefixes: string[] = [];
-  for (let at = command.lastIndexOf("/"); at > 0; at = command.lastIndexOf("/", at - 1)) prefixes.push(command.slice(0, at));
+  for (let at = command.lastIndexOf("/"); at > 0; at = command.lastIndexOf("/", at - 1))
+    prefixes.push(command.slice(0, at));
   return prefixes;
 }
 
@@ -184,7 +184,8 @@ function addResourceType(json: SchemaJson<string>, type: string, attributes: rea
   const members = declared.shape.attributes;
   for (const member of Object.values(members)) member.required = false;
   for (const attribute of attributes) members[attribute] ??= { type: "String", required: false };
-  for (const [attribute, kind] of Object.entries(STORED_ATTRIBUTES)) members[attribute] ??= { ...kind, required: false };
+  for (const [attribute, kind] of Object.entries(STORED_ATTRIBUTES))
+    members[attribute] ??= { ...kind, required: false };
 }
 
 function namespaceOf(json: SchemaJson<string>, name: string): SchemaJson<string>[string] {
@@ -204,7 +205,8 @@ function actionsOf(json: SchemaJson<string>): ReadonlyMap<string, SchemaAction> 
         (memberOf ?? []).map((group) => entityKey({ type: group.type ?? type, id: group.id })),
       );
       const { principalTypes = [], resourceTypes = [] } = appliesTo ?? {};
-      const qualify = (name: string) => (Object.hasOwn(entityTypes, name) && namespace !== "" ? `${namespace}::${name}` : name);
+      const qualify = (name: string) =>
+        Object.hasOwn(entityTypes, name) && namespace !== "" ? `${namespace}::${name}` : name;
       actions.set(key, {
         uid: { type, id },
         groups: new Set(),
@@ -222,9 +224,14 @@ function actionsOf(json: SchemaJson<string>): ReadonlyMap<string, SchemaAction> 
 }
 
 /** A complaint about the merged schema, at the first place in the extension that has a name that it quotes. */
-function located(problem: { readonly message: string; readonly help: string | undefined }, extension: string): PolicyProblem {
+function located(
+  problem: { readonly message: string; readonly help: string | undefined },
+  extension: string,
+): PolicyProblem {
   const names = [...`${problem.message} ${problem.help ?? ""}`.matchAll(/[\w:]+/g)].map(([name]) => name);
-  const places = names.filter((name) => name.length > 2).map((name) => extension.indexOf(name.split("::").at(-1) ?? name));
+  const places = names
+    .filter((name) => name.length > 2)
+    .map((name) => extension.indexOf(name.split("::").at(-1) ?? name));
   const place = Math.max(0, places.find((at) => at !== -1) ?? 0);
   if (extension === "") throw new WritError("internal", `the generated schema is not valid: ${problem.message}`);
   const { message, help } = problem;

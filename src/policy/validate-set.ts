@@ -1,9 +1,8 @@
-import { isWritError } from "#src/base/errors.ts";
-import { type NamedProblem, parsePolicyText, validateStrictly } from "./cedar.ts";
+import { type NamedProblem, type PolicyJson, validateStrictly } from "./cedar.ts";
 import { findContradiction } from "./contradiction.ts";
 import { nearestName } from "./nearest-name.ts";
 import { type CompiledPolicy, compilePolicies, type PolicyProblem } from "./policy-set.ts";
-import { scanPolicyText, utf16Offset } from "./policy-text.ts";
+import { utf16Offset } from "./policy-text.ts";
 import type { TenantSchema } from "./schema.ts";
 import { reduceSchema } from "./schema-reduction.ts";
 import { type EntityUid, entityKey } from "./scope.ts";
@@ -30,7 +29,11 @@ const MAX_NAMED = 24;
  * ({@link compilePolicies}), names what the schema does not have, uses a value against its type or an attribute that may
  * not be there, or can never apply: a scope that no action meets, a condition that is always false.
  */
-export function validatePolicySet(source: string, schema: TenantSchema, options: ValidationOptions = {}): ValidationResult {
+export function validatePolicySet(
+  source: string,
+  schema: TenantSchema,
+  options: ValidationOptions = {},
+): ValidationResult {
   const validator = new SetValidator(source, schema);
   for (const step of validator.steps(options.stepPolicies ?? DEFAULT_STEP)) validator.check(step);
   return validator.result();
@@ -57,6 +60,7 @@ interface PlacedPolicy {
   readonly offset: number;
   /** Keys of the actions that it names. */
   readonly actions: readonly string[];
+  readonly contradiction: string | undefined;
 }
 
 class SetValidator {
@@ -64,29 +68,21 @@ class SetValidator {
   private readonly lines: LineTable;
   private readonly errors: PolicyProblem[] = [];
   private readonly warnings: PolicyProblem[] = [];
-  private readonly policies: readonly CompiledPolicy[];
   private readonly placed: PlacedPolicy[] = [];
 
   constructor(source: string, schema: TenantSchema) {
     this.schema = schema;
     this.lines = new LineTable(source);
-    const compiled = compilePolicies(source);
-    this.policies = "policies" in compiled ? compiled.policies : [];
-    if ("errors" in compiled) {
-      this.errors.push(...compiled.errors);
-      return;
-    }
-    const { pieces } = scanPolicyText(source);
-    compiled.policies.forEach((policy, place) => {
-      const offset = pieces[place]?.offset ?? 0;
-      this.placed.push({ policy, offset, actions: this.knownActions(policy, offset) });
+    const compiled = compilePolicies(source, "tenant", (policy, json, offset) => {
+      this.placed.push({ policy, offset, actions: namedActions(policy, json), contradiction: findContradiction(json) });
     });
+    if ("errors" in compiled) this.errors.push(...compiled.errors);
   }
 
   result(): ValidationResult {
-    const { policies, warnings } = this;
     const inOrder = (a: PolicyProblem, b: PolicyProblem) => a.line - b.line || a.column - b.column;
-    return this.errors.length > 0 ? { errors: this.errors.sort(inOrder) } : { policies, warnings: warnings.sort(inOrder) };
+    if (this.errors.length > 0) return { errors: this.errors.sort(inOrder) };
+    return { policies: this.placed.map(({ policy }) => policy), warnings: this.warnings.sort(inOrder) };
   }
 
   /** Policies that name the same actions stand together, so that few are checked for actions that they do not name. */
@@ -117,68 +113,72 @@ class SetValidator {
     const refused = new Set<string>();
     for (const problem of errors) {
       refused.add(problem.policyId ?? "");
-      this.errors.push(this.describe(problem, byId.get(problem.policyId ?? "")));
+      this.addError(this.describe(problem, byId.get(problem.policyId ?? "")));
     }
-    const impossible = new Map<string, PolicyProblem>();
     for (const problem of warnings) {
       const id = problem.policyId ?? "";
-      const described = this.describe(problem, byId.get(id));
-      if (!NEVER_APPLIES.test(problem.message)) this.warnings.push(described);
-      else if (!refused.has(id) && !impossible.has(id)) impossible.set(id, described);
+      if (!NEVER_APPLIES.test(problem.message)) this.warnings.push(this.describe(problem, byId.get(id)));
+      else if (!refused.has(id)) {
+        refused.add(id);
+        this.addError(this.describeNever(problem.message, byId.get(id)));
+      }
     }
-    this.errors.push(...impossible.values());
-    for (const { policy, offset } of step) {
-      if (refused.has(policy.id) || impossible.has(policy.id) || !policy.text.includes("{")) continue;
-      const json = parsePolicyText(policy.text);
-      const contradiction = "effect" in json ? findContradiction(json) : undefined;
-      if (contradiction === undefined) continue;
+    for (const { policy, offset, contradiction } of step) {
+      if (contradiction === undefined || refused.has(policy.id)) continue;
       const at = this.lines.positionAt(offset + conditionOffset(policy.text));
-      this.errors.push({ policy: policy.id, message: `the policy can never apply: ${contradiction}`, ...at });
+      this.addError({ policy: policy.id, message: `the policy can never apply: ${contradiction}`, ...at });
     }
   }
 
+  /** Once each: Cedar says the same of every action that it concerns. */
+  private addError(error: PolicyProblem): void {
+    const isSame = (known: PolicyProblem) =>
+      known.policy === error.policy &&
+      known.line === error.line &&
+      known.column === error.column &&
+      known.message === error.message;
+    if (!this.errors.slice(-MAX_NAMED).some(isSame)) this.errors.push(error);
+  }
+
   private describe(problem: NamedProblem, placed: PlacedPolicy | undefined): PolicyProblem {
-    const isNever = NEVER_APPLIES.test(problem.message);
-    const message = problem.message.replace(/^for policy `[\s\S]*?`, /, "");
-    const inText = placed === undefined || problem.startByte === undefined ? 0 : utf16Offset(placed.policy.text, problem.startByte);
-    // Complaints about a whole policy begin at its comments: they belong to its first word.
-    const skipped = placed === undefined ? 0 : Math.max(inText, firstToken(placed.policy.text));
-    const help = isNever ? helpFor(problem.message) : problem.help;
+    const message = problem.message
+      .replace(/^for policy `[\s\S]*?`, /, "")
+      .replace(/ in context for (?:\w+::)*Action::"[^"]*"/, " in the context");
+    const help = this.nearestAction(message) ?? problem.help;
+    const inText = placed === undefined ? 0 : utf16Offset(placed.policy.text, problem.startByte ?? 0);
     return {
       ...(problem.policyId === undefined ? {} : { policy: problem.policyId }),
-      message: isNever ? `the policy can never apply: ${message.replace(/^policy is impossible: /, "")}` : message,
-      ...this.lines.positionAt((placed?.offset ?? 0) + skipped),
+      message,
+      ...this.lines.positionAt((placed?.offset ?? 0) + inText),
       ...(help === undefined ? {} : { help }),
     };
   }
 
-  /** The actions that a policy names; what the schema does not know is reported with the nearest that it does. */
-  private knownActions(policy: CompiledPolicy, offset: number): readonly string[] {
-    const known = new Set<string>();
-    for (const uid of namedActions(policy)) {
-      const key = entityKey(uid);
-      known.add(key);
-      if (this.schema.actions.has(key)) continue;
-      const near = nearestName(
-        uid.id,
-        [...this.schema.actions.values()].map((action) => action.uid.id),
-      );
-      this.unknown.set(`${policy.id}\0${offset}\0${uid.id}`, near);
-    }
-    return [...known].sort();
+  private describeNever(message: string, placed: PlacedPolicy | undefined): PolicyProblem {
+    const isScope = message.includes("unable to find an applicable action");
+    return {
+      ...(placed === undefined ? {} : { policy: placed.policy.id }),
+      message: `the policy can never apply: ${isScope ? "no command in its scope is for such a principal and resource" : "no request can meet its scope and conditions together"}`,
+      // A policy begins with its comments; the complaint is about its first word.
+      ...this.lines.positionAt(placed === undefined ? 0 : placed.offset + firstToken(placed.policy.text)),
+      help: isScope ? "widen the principal, the action or the resource" : "something in it is false whatever is asked",
+    };
   }
-  private readonly unknown = new Map<string, string | undefined>();
+
+  private nearestAction(message: string): string | undefined {
+    const id = /^unrecognized action `(?:\w+::)*Action::"([^"]*)"`/.exec(message)?.[1];
+    if (id === undefined) return undefined;
+    const near = nearestName(
+      id,
+      [...this.schema.actions.values()].map((action) => action.uid.id),
+    );
+    return near === undefined
+      ? "no connector has such a command, and the schema's extension declares none"
+      : `did you mean \`Action::${JSON.stringify(near)}\`?`;
+  }
 }
 
 const NEVER_APPLIES = /policy is impossible|unable to find an applicable action/;
-
-function helpFor(message: string): string {
-  return message.includes("unable to find an applicable action")
-    ? "no command in the action's scope is for such a principal and resource; widen one of the three"
-    : "no request can meet its scope and conditions together";
-}
-
-void isWritError;
 
 function firstToken(text: string): number {
   return /^(?:\s+|\/\/[^\n\r]*)*/.exec(text)?.[0].length ?? 0;
@@ -188,22 +188,19 @@ function conditionOffset(text: string): number {
   return Math.max(0, text.search(/\b(?:when|unless)\b\s*\{/));
 }
 
-/** All actions that a policy's text names: those of its scope, and, where it speaks of more, those of its conditions. */
-function namedActions(policy: CompiledPolicy): readonly EntityUid[] {
-  const { action } = policy.scope;
-  const inScope = action.op === "in" ? action.entities : action.op === "eq" ? [action.entity] : [];
-  if ((policy.text.match(/Action/g)?.length ?? 0) <= inScope.length) return inScope;
-  const json = parsePolicyText(policy.text);
-  if (!("effect" in json)) return inScope;
-  const found = [...inScope];
+/** Keys of all actions that a policy names, in its scope and its conditions. */
+function namedActions({ scope: { action } }: CompiledPolicy, json: PolicyJson): readonly string[] {
+  const found = new Set<string>();
+  for (const uid of action.op === "in" ? action.entities : action.op === "eq" ? [action.entity] : [])
+    found.add(entityKey(uid));
   collectActions(json.conditions, found);
-  return found;
+  return [...found].sort();
 }
 
-function collectActions(node: unknown, found: EntityUid[]): void {
+function collectActions(node: unknown, found: Set<string>): void {
   if (typeof node !== "object" || node === null) return;
-  const { __entity } = node as { __entity?: EntityUid };
-  if (typeof __entity?.type === "string" && /(?:^|::)Action$/.test(__entity.type)) found.push(__entity);
+  const { __entity: uid } = node as { __entity?: EntityUid };
+  if (typeof uid?.type === "string" && /(?:^|::)Action$/.test(uid.type)) found.add(entityKey(uid));
   for (const member of Object.values(node)) collectActions(member, found);
 }
 

@@ -107,20 +107,28 @@ export function buildAnchorIndex(anchors: readonly Anchor[]): AnchorIndex {
 function buildFilter(anchors: readonly Anchor[]): Pick<AnchorIndex, "first" | "second"> {
   const first = new Int32Array(65_536);
   const second = new Int32Array(65_536);
+  /** By the low byte of a pair: the bits of anchors that say nothing about the high one. */
+  const halves = new Int32Array(256);
   const sorted = [...anchors].sort((a, b) => (a.text < b.text ? -1 : 1));
   for (const [index, anchor] of sorted.entries()) {
     const group = 1 << Math.floor((index * GROUPS) / sorted.length);
-    addPair(first, anchor, 0, group);
-    addPair(second, anchor, 2, group);
-    addPair(first, anchor, 1, group << GROUPS);
-    addPair(second, anchor, 3, group << GROUPS);
+    addPairs(first, halves, anchor, 0, group);
+    addPairs(second, halves, anchor, 2, group);
+    addPairs(first, halves, anchor, 1, group << GROUPS);
+    addPairs(second, halves, anchor, 3, group << GROUPS);
   }
+  for (let pair = 0; pair < second.length; pair += 1)
+    second[pair] = (second[pair] as number) | (halves[pair & 255] as number);
   return { first, second };
 }
 
-/** Sets `bits` for each pair that may stand at `offset` of the anchor. */
-function addPair(table: Int32Array, anchor: Anchor, offset: number, bits: number): void {
+/** Sets `bits` for each pair that may stand at `offset` of the anchor; in `halves` where the second may be any byte. */
+function addPairs(table: Int32Array, halves: Int32Array, anchor: Anchor, offset: number, bits: number): void {
   const lows = bytesAt(anchor, offset);
+  if (offset + 1 > anchor.text.length) {
+    for (const low of lows) halves[low] = (halves[low] as number) | bits;
+    return;
+  }
   for (const high of bytesAt(anchor, offset + 1)) {
     for (const low of lows) table[low | (high << 8)] = (table[low | (high << 8)] as number) | bits;
   }
@@ -129,7 +137,6 @@ function addPair(table: Int32Array, anchor: Anchor, offset: number, bits: number
 const ALL_BYTES: readonly number[] = Array.from({ length: 256 }, (_, byte) => byte);
 
 function bytesAt({ text, ignoreCase, follow }: Anchor, offset: number): readonly number[] {
-  if (offset > text.length) return ALL_BYTES;
   if (offset === text.length) return ALL_BYTES.filter((byte) => follow[byte] === 1);
   const code = text.charCodeAt(offset);
   return ignoreCase && isLower(code) ? [code, code - 32] : [code];

@@ -188,8 +188,8 @@ function cut(state: MatchState, at: number, end: number): number {
 }
 
 /**
- * The end of a value in single quotes or backticks. Whether it is a secret is judged by what stands before the first quote
- * of another kind; without a closing quote in its line it ends there, as it was within a string itself.
+ * The end of a value in single quotes or backticks. Whether it is a secret may be judged by what stands before the first
+ * quote of another kind; without a closing quote in its line it ends there, as it was within a string itself.
  */
 function singleQuotedEnd(state: MatchState, at: number, quote: number): number {
   const { bytes, limit } = state;

@@ -78,33 +78,41 @@ const VARIED: Ranges = [
   [0xa840, 0xa87f],
 ];
 
-function within(ranges: Ranges, codePoint: number): boolean {
-  for (const [first, last] of ranges) if (codePoint >= first && codePoint <= last) return true;
-  return false;
+/** What a code point is; several may hold. */
+export const INVISIBLE_POINT = 1;
+export const PICTOGRAPH = 2;
+export const JOINING_LETTER = 4;
+export const MONGOLIAN_LETTER = 8;
+export const HAN_CHARACTER = 16;
+export const TAKES_VARIATION = 32;
+
+const TABLE_SIZE = 0x20000;
+const KINDS: Uint8Array = kinds();
+
+function kinds(): Uint8Array {
+  const table = new Uint8Array(TABLE_SIZE);
+  const mark = (ranges: Ranges, bit: number): void => {
+    for (const [first, last] of ranges)
+      for (let point = first; point <= last && point < TABLE_SIZE; point += 1) table[point] = (table[point] ?? 0) | bit;
+  };
+  mark(PICTOGRAPHS, PICTOGRAPH);
+  mark(JOINING, JOINING_LETTER);
+  mark(MONGOLIAN, MONGOLIAN_LETTER);
+  mark(HAN, HAN_CHARACTER);
+  mark(VARIED, TAKES_VARIATION);
+  for (const [first, last] of INVISIBLE) table.fill(INVISIBLE_POINT, first, last + 1);
+  return table;
+}
+
+/** The kinds of a code point, as bits; 0 for a negative number. An invisible character is of no other kind. */
+export function kindsOf(codePoint: number): number {
+  if (codePoint < TABLE_SIZE) return codePoint < 0 ? 0 : (KINDS[codePoint] as number);
+  if (codePoint <= 0x3ffff) return HAN_CHARACTER | TAKES_VARIATION;
+  return codePoint >= 0xe0000 && codePoint <= 0xe0fff ? INVISIBLE_POINT : 0;
 }
 
 export function isInvisible(codePoint: number): boolean {
-  return within(INVISIBLE, codePoint);
-}
-
-export function isPictograph(codePoint: number): boolean {
-  return within(PICTOGRAPHS, codePoint);
-}
-
-export function isJoiningLetter(codePoint: number): boolean {
-  return within(JOINING, codePoint) && !isInvisible(codePoint);
-}
-
-export function isMongolian(codePoint: number): boolean {
-  return within(MONGOLIAN, codePoint);
-}
-
-export function isHan(codePoint: number): boolean {
-  return within(HAN, codePoint);
-}
-
-export function takesVariation(codePoint: number): boolean {
-  return within(VARIED, codePoint);
+  return (kindsOf(codePoint) & INVISIBLE_POINT) !== 0;
 }
 
 /** By the first two bytes of a UTF-8 sequence, the first being the high one: whether it may be one of the characters above. */

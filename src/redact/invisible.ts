@@ -1,15 +1,18 @@
 import { isAscii } from "node:buffer";
 import { concatBytes } from "#src/base/bytes.ts";
 import {
-  isHan,
-  isInvisible,
-  isJoiningLetter,
-  isMongolian,
-  isPictograph,
+  HAN_CHARACTER,
+  INVISIBLE_POINT,
+  JOINING_LETTER,
+  kindsOf,
+  MONGOLIAN_LETTER,
+  PICTOGRAPH,
   SUSPECT_PAIRS,
-  takesVariation,
+  TAKES_VARIATION,
 } from "./code-points.ts";
+import { beginsAsJson } from "./json-start.ts";
 import type { Findings, Stage } from "./stage.ts";
+import { codePointAt, NONE, OPEN, pointOf, widthOf } from "./text-units.ts";
 
 const ZERO_WIDTH_NON_JOINER = 0x200c;
 const ZERO_WIDTH_JOINER = 0x200d;
@@ -20,16 +23,17 @@ const BLACK_FLAG = 0x1f3f4;
 const BYTE_ORDER_MARK = 0xfeff;
 /** The flags that are spelled in tags: England, Scotland, Wales. */
 const TAG_FLAGS: ReadonlySet<string> = new Set(["gbeng", "gbsct", "gbwls"]);
-const TAG_FLAG_BYTES = 24;
-/** Not a code point: nothing there, or not UTF-8. */
-const NONE = -1;
-/** What follows has not arrived. */
-const OPEN = -2;
+/** The most tags that spell a flag, the cancelling one included. */
+const MAX_FLAG_TAGS = 6;
+const BACKSLASH = 0x5c;
+const LETTER_U = 0x75;
+const ESCAPE = Buffer.from("\\u");
 const EMPTY = new Uint8Array(0);
 
 /**
  * Removes characters that are not seen: they hide instructions from people, and secrets from patterns. Bytes that are not
- * UTF-8 pass unchanged.
+ * UTF-8 pass unchanged. In JSON, and in event streams, the same holds for characters that are written as escapes (`\\u200b`,
+ * or two for a surrogate pair); see {@link beginsAsJson}.
  *
  * Removed: soft hyphen, zero-width space and word joiner, all bidirectional marks, overrides, embeddings and isolates,
  * invisible operators, fillers, variation selectors, annotation and format controls, tags. Spared, because text needs them:
@@ -41,166 +45,178 @@ const EMPTY = new Uint8Array(0);
  * - one variation selector behind a Han character, a mathematical sign or a Mongolian letter, as far as such exist;
  * - a byte order mark that begins the stream.
  *
- * At most 24 bytes wait for what follows. A removal counts as `invisible`.
+ * At most 84 bytes wait for what follows, and up to 256 that a stream begins with. A removal counts as `invisible`.
  */
 export class InvisibleStage implements Stage {
   readonly #findings: Findings;
-  #held: Uint8Array = EMPTY;
-  /** The last code point that was kept. */
-  #previous = NONE;
-  #atStart = true;
+  readonly #state: CleaningState = { held: EMPTY, previous: NONE, atStart: true, escapes: undefined };
 
   constructor(findings: Findings) {
     this.#findings = findings;
   }
 
   push(chunk: Uint8Array): Uint8Array[] {
+    const { held } = this.#state;
     if (chunk.length === 0) return [];
-    return this.#clean(this.#held.length === 0 ? chunk : concatBytes(this.#held, chunk), false);
+    return this.#clean(held.length === 0 ? chunk : concatBytes(held, chunk), false);
   }
 
   finish(): Uint8Array[] {
-    return this.#held.length === 0 ? [] : this.#clean(this.#held, true);
+    const { held } = this.#state;
+    return held.length === 0 ? [] : this.#clean(held, true);
   }
 
   #clean(text: Uint8Array, final: boolean): Uint8Array[] {
-    if (!isAscii(text)) return this.#cleanUnicode(text, final);
-    this.#previous = text[text.length - 1] as number;
-    this.#atStart = false;
-    this.#held = EMPTY;
-    return [text];
-  }
-
-  #cleanUnicode(text: Uint8Array, final: boolean): Uint8Array[] {
-    const kept = new Uint8Array(text.length);
-    let length = 0;
-    let copied = 0;
-    let at = 0;
-    let boundary = 0;
-    let removed = 0;
-    while (at < text.length) {
-      const lead = text[at] as number;
-      if (lead < 0xc2 || (at + 1 < text.length && SUSPECT_PAIRS[(lead << 8) | (text[at + 1] as number)] === 0)) {
-        at += 1;
-        continue;
-      }
-      const codePoint = codePointAt(text, at, final);
-      if (codePoint === OPEN) break;
-      if (codePoint === NONE || !isInvisible(codePoint)) {
-        at += codePoint === NONE ? 1 : widthOf(codePoint);
-        continue;
-      }
-      const previous = at > boundary ? codePointBefore(text, at, boundary, this.#previous) : this.#previous;
-      const spared = this.#sparedBytes(text, at, codePoint, previous, final);
-      if (spared === OPEN) break;
-      const width = widthOf(codePoint);
-      if (spared > 0) {
-        at += spared;
-        this.#previous = spared > width ? BLACK_FLAG : codePoint;
-        boundary = at;
-      } else {
-        this.#previous = previous;
-        length = append(kept, length, text, copied, at);
-        at += width;
-        copied = at;
-        boundary = at;
-        removed += 1;
-      }
-      this.#atStart = false;
+    const state = this.#state;
+    state.escapes ??= beginsAsJson(text, final);
+    if (state.escapes === undefined) {
+      state.held = text.slice();
+      return [];
     }
-    let open = at;
-    if (!final && at >= text.length) open = completeEnd(text, boundary);
-    if (open > boundary) this.#previous = codePointBefore(text, open, boundary, this.#previous);
-    if (open > 0) this.#atStart = false;
-    length = append(kept, length, text, copied, open);
-    this.#held = text.slice(open);
-    if (removed > 0) this.#findings.add("invisible", removed);
-    return length === 0 ? [] : [kept.subarray(0, length)];
-  }
-
-  /** How many bytes from `at` on stay: 0 removes the character, {@link OPEN} needs what follows. */
-  #sparedBytes(text: Uint8Array, at: number, codePoint: number, previous: number, final: boolean): number {
-    const width = widthOf(codePoint);
-    if (codePoint === BYTE_ORDER_MARK) return this.#atStart && at === 0 ? width : 0;
-    if (codePoint === ZERO_WIDTH_JOINER || codePoint === ZERO_WIDTH_NON_JOINER) {
-      const pictograph = codePoint === ZERO_WIDTH_JOINER && (isPictograph(previous) || previous === EMOJI_STYLE);
-      if (!pictograph && !isJoiningLetter(previous)) return 0;
-      const following = codePointAt(text, at + width, final);
-      if (following === OPEN) return OPEN;
-      return (pictograph ? isPictograph(following) : isJoiningLetter(following)) ? width : 0;
+    const last = text[text.length - 1] as number;
+    if (isAscii(text) && (!state.escapes || (last !== BACKSLASH && !hasEscape(text)))) {
+      state.previous = last;
+      state.atStart = false;
+      state.held = EMPTY;
+      return [text];
     }
-    if (codePoint === EMOJI_STYLE || codePoint === TEXT_STYLE) {
-      if (isPictograph(previous)) return width;
-      if (!isKeycapBase(previous)) return 0;
-      const following = codePointAt(text, at + width, final);
-      return following === OPEN ? OPEN : following === KEYCAP ? width : 0;
-    }
-    if (codePoint >= 0xfe00 && codePoint <= 0xfe02) return takesVariation(previous) ? width : 0;
-    if (codePoint >= 0x180b && codePoint <= 0x180f && codePoint !== 0x180e) return isMongolian(previous) ? width : 0;
-    if (codePoint >= 0xe0100 && codePoint <= 0xe01ef) return isHan(previous) ? width : 0;
-    return previous === BLACK_FLAG ? tagFlag(text, at, final) : 0;
+    return cleanText(state, text, final, this.#findings);
   }
 }
 
+function hasEscape(text: Uint8Array): boolean {
+  return Buffer.from(text.buffer, text.byteOffset, text.length).includes(ESCAPE);
+}
+
+interface CleaningState {
+  held: Uint8Array;
+  /** The last code point that was kept. */
+  previous: number;
+  atStart: boolean;
+  /** Whether the text has escapes; undefined until its beginning has been seen. */
+  escapes: boolean | undefined;
+}
+
+/** How many bytes at `at`, with those that follow, are surely no character that may go; 0 where it has to be looked at. */
+function plainBytes(text: Uint8Array, at: number, escapes: boolean): number {
+  const lead = text[at] as number;
+  const next = text[at + 1];
+  if (lead === BACKSLASH && escapes) return next === undefined || next === LETTER_U ? 0 : next < 0x80 ? 2 : 1;
+  if (lead < 0xc2) return 1;
+  if (at + 4 > text.length || next === undefined) return 0;
+  return SUSPECT_PAIRS[(lead << 8) | next] === 0 ? 1 : 0;
+}
+
+function cleanText(state: CleaningState, text: Uint8Array, final: boolean, findings: Findings): Uint8Array[] {
+  const escapes = state.escapes === true;
+  const kept = new Uint8Array(text.length);
+  const { length: end } = text;
+  let length = 0;
+  let copied = 0;
+  let at = 0;
+  /** Where the unit before `at` begins; before `boundary`, the state's code point is the one before. */
+  let before = -1;
+  let boundary = 0;
+  let removed = 0;
+  while (at < end) {
+    const plain = plainBytes(text, at, escapes);
+    if (plain > 0) {
+      if (((text[at] as number) & 0xc0) !== 0x80) before = at;
+      at += plain;
+      continue;
+    }
+    const unit = codePointAt(text, at, final, escapes);
+    if (unit === OPEN) break;
+    const point = pointOf(unit);
+    if (unit === NONE || (kindsOf(point) & INVISIBLE_POINT) === 0) {
+      before = at;
+      at += unit === NONE ? 1 : widthOf(unit);
+      continue;
+    }
+    const previous = before >= boundary ? pointEnding(text, before, at, escapes) : state.previous;
+    const first = state.atStart && at === 0;
+    const spared = sparedBytes(text, at, unit, previous, final, escapes, first);
+    if (spared === OPEN) break;
+    if (spared > 0) {
+      at += spared;
+      state.previous = spared > widthOf(unit) ? BLACK_FLAG : point;
+    } else {
+      state.previous = previous;
+      length = append(kept, length, text, copied, at);
+      at += widthOf(unit);
+      copied = at;
+      removed += 1;
+    }
+    boundary = at;
+    state.atStart = false;
+  }
+  const open = Math.min(at, end);
+  if (before >= boundary) state.previous = pointEnding(text, before, open, escapes);
+  if (open > 0) state.atStart = false;
+  length = append(kept, length, text, copied, open);
+  state.held = text.slice(open);
+  if (removed > 0) findings.add("invisible", removed);
+  return length === 0 ? [] : [kept.subarray(0, length)];
+}
+
+/** The code point that stands from `start` to exactly `end`; behind a backslash, what it escapes. */
+function pointEnding(text: Uint8Array, start: number, end: number, escapes: boolean): number {
+  if (escapes && end - start === 2 && text[start] === BACKSLASH) return text[start + 1] as number;
+  const unit = codePointAt(text, start, true, escapes);
+  return unit !== NONE && start + widthOf(unit) === end ? pointOf(unit) : NONE;
+}
+
+/** How many bytes of the invisible character at `at`, and of what belongs to it, stay; 0 removes it, {@link OPEN} needs what follows. */
+function sparedBytes(
+  text: Uint8Array,
+  at: number,
+  unit: number,
+  previous: number,
+  final: boolean,
+  escapes: boolean,
+  first: boolean,
+): number {
+  const width = widthOf(unit);
+  const point = pointOf(unit);
+  const kinds = kindsOf(previous);
+  if (point === BYTE_ORDER_MARK) return first ? width : 0;
+  if (point === ZERO_WIDTH_JOINER || point === ZERO_WIDTH_NON_JOINER) {
+    const pictograph = point === ZERO_WIDTH_JOINER && ((kinds & PICTOGRAPH) !== 0 || previous === EMOJI_STYLE);
+    if (!pictograph && (kinds & JOINING_LETTER) === 0) return 0;
+    const following = codePointAt(text, at + width, final, escapes);
+    if (following === OPEN) return OPEN;
+    return (kindsOf(pointOf(following)) & (pictograph ? PICTOGRAPH : JOINING_LETTER)) === 0 ? 0 : width;
+  }
+  if (point === EMOJI_STYLE || point === TEXT_STYLE) {
+    if ((kinds & PICTOGRAPH) !== 0) return width;
+    if (!isKeycapBase(previous)) return 0;
+    const following = codePointAt(text, at + width, final, escapes);
+    return following === OPEN ? OPEN : pointOf(following) === KEYCAP ? width : 0;
+  }
+  if (point >= 0xfe00 && point <= 0xfe02) return (kinds & TAKES_VARIATION) === 0 ? 0 : width;
+  if (point >= 0x180b && point <= 0x180f && point !== 0x180e) return (kinds & MONGOLIAN_LETTER) === 0 ? 0 : width;
+  if (point >= 0xe0100 && point <= 0xe01ef) return (kinds & HAN_CHARACTER) === 0 ? 0 : width;
+  return previous === BLACK_FLAG ? tagFlag(text, at, final, escapes) : 0;
+}
+
 /** The bytes of the tags that name a flag at `at`, or 0. */
-function tagFlag(text: Uint8Array, at: number, final: boolean): number {
+function tagFlag(text: Uint8Array, at: number, final: boolean, escapes: boolean): number {
   let name = "";
-  for (let offset = 0; offset < TAG_FLAG_BYTES; offset += 4) {
-    const codePoint = codePointAt(text, at + offset, final);
-    if (codePoint === OPEN) return OPEN;
-    if (codePoint === 0xe007f) return TAG_FLAGS.has(name) ? offset + 4 : 0;
-    if (codePoint < 0xe0061 || codePoint > 0xe007a) return 0;
-    name += String.fromCharCode(codePoint - 0xe0000);
+  let position = at;
+  for (let count = 0; count < MAX_FLAG_TAGS; count += 1) {
+    const unit = codePointAt(text, position, final, escapes);
+    if (unit === OPEN) return OPEN;
+    const point = pointOf(unit);
+    position += widthOf(unit);
+    if (point === 0xe007f) return TAG_FLAGS.has(name) ? position - at : 0;
+    if (point < 0xe0061 || point > 0xe007a) return 0;
+    name += String.fromCharCode(point - 0xe0000);
   }
   return 0;
 }
 
 function isKeycapBase(codePoint: number): boolean {
   return (codePoint >= 0x30 && codePoint <= 0x39) || codePoint === 0x23 || codePoint === 0x2a;
-}
-
-function widthOf(codePoint: number): number {
-  return codePoint < 0x80 ? 1 : codePoint < 0x800 ? 2 : codePoint < 0x10000 ? 3 : 4;
-}
-
-/** The code point that begins at `at`: {@link NONE} where there is none, {@link OPEN} where the text ends too early. */
-function codePointAt(text: Uint8Array, at: number, final: boolean): number {
-  const lead = text[at];
-  if (lead === undefined) return final ? NONE : OPEN;
-  if (lead < 0x80) return lead;
-  if (lead < 0xc2 || lead > 0xf4) return NONE;
-  const width = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  let codePoint = lead & (0xff >> (width + 1));
-  for (let i = 1; i < width; i += 1) {
-    const byte = text[at + i];
-    if (byte === undefined) return final ? NONE : OPEN;
-    if (byte < 0x80 || byte > 0xbf) return NONE;
-    codePoint = (codePoint << 6) | (byte & 0x3f);
-  }
-  if (codePoint > 0x10ffff || widthOf(codePoint) !== width || (codePoint >= 0xd800 && codePoint < 0xe000)) return NONE;
-  return codePoint;
-}
-
-/** The code point that ends at `at`, not before `from`; `otherwise` when there is nothing between. */
-function codePointBefore(text: Uint8Array, at: number, from: number, otherwise: number): number {
-  if (at <= from) return otherwise;
-  for (let start = at - 1; start >= from && start >= at - 4; start -= 1) {
-    const byte = text[start] as number;
-    if (byte >= 0x80 && byte < 0xc0) continue;
-    const codePoint = codePointAt(text, start, true);
-    return codePoint !== NONE && start + widthOf(codePoint) === at ? codePoint : NONE;
-  }
-  return NONE;
-}
-
-/** Where a sequence that may go on begins, at the end of `text`. */
-function completeEnd(text: Uint8Array, from: number): number {
-  for (let start = text.length - 1; start >= from && start >= text.length - 3; start -= 1) {
-    const byte = text[start] as number;
-    if (byte < 0x80) break;
-    if (byte >= 0xc0) return codePointAt(text, start, false) === OPEN ? start : text.length;
-  }
-  return text.length;
 }
 
 function append(target: Uint8Array, length: number, source: Uint8Array, from: number, to: number): number {

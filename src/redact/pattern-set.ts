@@ -105,14 +105,17 @@ function entryBehind({ code }: Program, { entry }: CompiledPattern, text: string
 
 /** By byte: the lowest byte that is in the same classes. */
 function kindsOf(classes: Uint8Array): Uint8Array {
-  const first = new Map<string, number>();
-  return Uint8Array.from({ length: 256 }, (_, byte) => {
-    let kind = "";
-    for (let at = byte; at < classes.length; at += 256) kind += classes[at];
-    const known = first.get(kind);
-    if (known === undefined) first.set(kind, byte);
-    return known ?? byte;
-  });
+  const kinds = new Uint8Array(256);
+  const lowest = new Int32Array(512);
+  for (let table = 0; table < classes.length; table += 256) {
+    lowest.fill(-1);
+    for (let byte = 0; byte < 256; byte += 1) {
+      const key = ((kinds[byte] as number) << 1) | (classes[table + byte] as number);
+      if (lowest[key] === -1) lowest[key] = byte;
+      kinds[byte] = lowest[key] as number;
+    }
+  }
+  return kinds;
 }
 
 /** The verdict on a byte that the expression does not take. */
@@ -138,8 +141,8 @@ function followOf(program: Program, pattern: CompiledPattern, anchor: string, ki
       follow[byte] = end === FAIL ? 0 : end === anchor.length ? AT_KEY_END : 1;
     }
   }
-  const { assignment } = pattern;
-  return follow.map((verdict, byte) =>
-    verdict !== AT_KEY_END ? verdict : assignment === undefined ? 1 : (ASSIGNMENT_STARTS[byte] as number),
-  );
+  const rest = pattern.assignment === undefined ? undefined : ASSIGNMENT_STARTS;
+  for (let byte = 0; byte < 256; byte += 1)
+    if (follow[byte] === AT_KEY_END) follow[byte] = rest === undefined ? 1 : (rest[byte] as number);
+  return follow;
 }

@@ -4,7 +4,7 @@ import { matchAssignment } from "./assignment.ts";
 import { compileClass } from "./expression.ts";
 import { type CompiledPattern, MAX_LOOK_BEHIND, type PatternSet } from "./pattern-set.ts";
 import { FAIL, type MatchState, MORE, newMatchState, runProgram } from "./program.ts";
-import { type Findings, isEscapeLetter, type Stage } from "./stage.ts";
+import { ByteSink, type Findings, isEscapeLetter, type Stage } from "./stage.ts";
 
 const ALNUM = compileClass("[A-Za-z0-9]");
 const WORD = compileClass("[A-Za-z0-9_-]");
@@ -54,7 +54,8 @@ export class PatternStage implements Stage {
       at: 0,
       pending: NOTHING_PENDING,
       cursor: { node: 0, end: 0 },
-      output: [],
+      output: new ByteSink(),
+      counts: new Int32Array(set.patterns.length),
     };
   }
 
@@ -63,22 +64,30 @@ export class PatternStage implements Stage {
     const scan = this.#scan;
     append(scan, chunk);
     scanBytes(scan, false);
-    emitTo(scan, Math.min(scan.pending, wordStart(scan, scan.at)));
-    return takeOutput(scan);
+    return takeOutput(scan, Math.min(scan.pending, wordStart(scan, scan.at)));
   }
 
   finish(): Uint8Array[] {
     const scan = this.#scan;
     scanBytes(scan, true);
-    emitTo(scan, scan.bytes.length);
-    return takeOutput(scan);
+    return takeOutput(scan, scan.bytes.length);
   }
 }
 
-function takeOutput(scan: Scan): Uint8Array[] {
-  const { output } = scan;
-  scan.output = [];
-  return output;
+/** What may be given out before `end`: as it came where nothing was replaced in it. */
+function takeOutput(scan: Scan, end: number): Uint8Array[] {
+  const { output, emitted } = scan;
+  if (output.length > 0) {
+    emitTo(scan, end);
+    scan.counts.forEach((count, owner) => {
+      if (count > 0) scan.findings.add((scan.set.patterns[owner] as CompiledPattern).id, count);
+    });
+    scan.counts.fill(0);
+    return [output.take()];
+  }
+  if (end <= emitted) return [];
+  scan.emitted = end;
+  return [scan.bytes.subarray(emitted, end)];
 }
 
 /** The state of a stage: a plain object, as the functions below are called for every anchor. Positions are within `bytes`. */
@@ -96,7 +105,10 @@ interface Scan {
   /** The beginning of the match that waits for more, or {@link NOTHING_PENDING}. */
   pending: number;
   readonly cursor: AnchorCursor;
-  output: Uint8Array[];
+  /** What was given out in this push, once something was replaced. */
+  readonly output: ByteSink;
+  /** By pattern: how often it was replaced in this push. */
+  readonly counts: Int32Array;
 }
 
 function append(scan: Scan, chunk: Uint8Array): void {
@@ -204,8 +216,9 @@ function tryPattern(scan: Scan, pattern: CompiledPattern, anchor: Anchor, at: nu
     match.captureEnd = matched;
   }
   if (match.captureEnd <= match.captureStart) return FAIL;
-  const judged = match.judgedEnd < 0 ? match.captureEnd : match.judgedEnd;
-  return pattern.accepts === undefined || pattern.accepts(scan.bytes, match.captureStart, judged) ? matched : FAIL;
+  const { accepts } = pattern;
+  if (accepts === undefined || accepts(scan.bytes, match.captureStart, match.captureEnd)) return matched;
+  return match.judgedEnd >= 0 && accepts(scan.bytes, match.captureStart, match.judgedEnd) ? matched : FAIL;
 }
 
 /** The operator behind the key that goes on at `at`: {@link ASSIGNED}, also where it is not seen yet, {@link LISTED} or {@link NONE}. */
@@ -268,12 +281,12 @@ function moreSpecific(scan: Scan, owner: number, final: boolean): number {
 }
 
 function replace(scan: Scan, owner: number): void {
-  const { id, replacement } = scan.set.patterns[owner] as CompiledPattern;
+  const { replacement } = scan.set.patterns[owner] as CompiledPattern;
   const { captureStart, captureEnd } = scan.match;
   const escaped = captureStart > 0 && byteAt(scan, captureStart - 1) === BACKSLASH;
   emitTo(scan, captureStart + (escaped && isEscapeLetter(byteAt(scan, captureStart)) ? 1 : 0));
-  scan.output.push(replacement);
-  scan.findings.add(id);
+  scan.output.add(replacement, 0, replacement.length, scan.bytes.length);
+  scan.counts[owner] = (scan.counts[owner] as number) + 1;
   let end = captureEnd;
   while (byteAt(scan, end - 1) === BACKSLASH) end -= 1;
   scan.emitted = end;
@@ -293,6 +306,6 @@ function byteAt(scan: Scan, position: number): number {
 
 function emitTo(scan: Scan, position: number): void {
   if (position <= scan.emitted) return;
-  scan.output.push(scan.bytes.subarray(scan.emitted, position));
+  scan.output.add(scan.bytes, scan.emitted, position, scan.bytes.length);
   scan.emitted = position;
 }

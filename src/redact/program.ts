@@ -12,7 +12,7 @@ export interface MatchState {
   final: boolean;
   captureStart: number;
   captureEnd: number;
-  /** Where the part of the capture ends that shows whether it is a secret; negative for all of it. */
+  /** Where a first part of the capture ends that shows as well as all of it whether it is a secret; negative for none. */
   judgedEnd: number;
   /** For each run of the program: a stretch that is known to be in the run's class, so that no byte is read twice. */
   readonly runStarts: Int32Array;

@@ -24,6 +24,39 @@ export class Findings {
   }
 }
 
+/** Bytes gathered one behind the other; what was gathered is taken at once. */
+export class ByteSink {
+  #bytes: Uint8Array = new Uint8Array(0);
+  #length = 0;
+
+  /** Adds the bytes of `source` from `start` to `end`; `room` is how many may follow soon. */
+  add(source: Uint8Array, start: number, end: number, room: number): void {
+    const from = this.#length;
+    const to = from + end - start;
+    if (to > this.#bytes.length) {
+      const larger = new Uint8Array(2 * to + room);
+      larger.set(this.#bytes.subarray(0, from));
+      this.#bytes = larger;
+    }
+    const bytes = this.#bytes;
+    if (end - start > 128) bytes.set(source.subarray(start, end), from);
+    else for (let i = start, at = from; i < end; i += 1, at += 1) bytes[at] = source[i] as number;
+    this.#length = to;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** All bytes so far, which are the caller's. */
+  take(): Uint8Array {
+    const taken = this.#bytes.subarray(0, this.#length);
+    this.#bytes = new Uint8Array(0);
+    this.#length = 0;
+    return taken;
+  }
+}
+
 /** `chunks` as at most one: many small pieces would cost more downstream than a copy does. */
 export function joinChunks(chunks: readonly Uint8Array[]): Uint8Array[] {
   if (chunks.length < 2) return [...chunks];

@@ -1,4 +1,4 @@
-import type { Work } from "./committer.ts";
+import type { EncodedBatch } from "./batch-codec.ts";
 import type { UnitResult } from "./unit.ts";
 
 /** What the writer's thread is told first. */
@@ -13,7 +13,7 @@ export interface OpenRequest {
 /** Commit these, in this order, in one transaction. */
 export interface CommitRequest {
   readonly kind: "commit";
-  readonly work: readonly Work[];
+  readonly batch: EncodedBatch;
   /** The wall clock in milliseconds. */
   readonly now: number;
 }

@@ -5,7 +5,8 @@ import { messageOf } from "#src/base/errors.ts";
 import { newId } from "#src/base/ids.ts";
 import { createSigner } from "#src/crypto/ed25519.ts";
 import { systemIdSource } from "#src/crypto/random.ts";
-import { Committer, type SealKey } from "./committer.ts";
+import { decodeBatch } from "./batch-codec.ts";
+import { Committer, type SealKey, type Work } from "./committer.ts";
 import { openForWriting } from "./database.ts";
 import { migrate } from "./migrations.ts";
 import type { Unit } from "./unit.ts";
@@ -65,23 +66,24 @@ function openSession(options: OpenRequest): WriterResponse {
 
 function commit(request: CommitRequest): WriterResponse {
   if (session === undefined) return { kind: "failed", code: "store_failed", message: "closed", undelivered: 0 };
+  const work = decodeBatch(request.batch);
   try {
     const committer = session.open?.committer ?? reopen(session, request.now).committer;
-    return { kind: "committed", results: committer.commit(request.work, request.now) };
+    return { kind: "committed", results: committer.commit(work, request.now) };
   } catch (error) {
-    return recover(session, request, error);
+    return recover(session, work, request.now, error);
   }
 }
 
 /** After a failed commit nothing in memory is trusted: reopen, re-read all heads, and see what the disk kept. */
-function recover(current: Session, request: CommitRequest, error: unknown): WriterResponse {
+function recover(current: Session, batch: readonly Work[], now: number, error: unknown): WriterResponse {
   const failure = { kind: "failed", code: failureCode(error), message: messageOf(error) } as const;
   const wasOpen = current.open !== undefined;
   giveUp(current);
   // Where the database was not even open, nothing of this batch was tried.
-  if (wasOpen) current.unsettled.push(...request.work.filter((work): work is Unit => !("touch" in work)));
+  if (wasOpen) current.unsettled.push(...batch.filter((work): work is Unit => !("touch" in work)));
   try {
-    const { committer, undelivered } = reopen(current, request.now);
+    const { committer, undelivered } = reopen(current, now);
     return { ...failure, epochs: committer.epochs(), undelivered };
   } catch {
     return { ...failure, undelivered: 0 };

@@ -1,5 +1,6 @@
 import { messageOf, WritError } from "#src/base/errors.ts";
 import type { TenantId } from "#src/base/ids.ts";
+import { encodeBatch } from "./batch-codec.ts";
 import type { Work } from "./committer.ts";
 import { startThread } from "./thread.ts";
 import type { Statement, Unit, UnitResult } from "./unit.ts";
@@ -87,7 +88,8 @@ export async function openWriter(
       const batch = queue.slice(0, MAX_BATCH);
       queue = queue.slice(MAX_BATCH);
       const started = performance.now();
-      const response = await call({ kind: "commit", work: batch.map((waiting) => waiting.work), now: now() }).catch(
+      const encoded = encodeBatch(batch.map((waiting) => waiting.work));
+      const response = await call({ kind: "commit", batch: encoded, now: now() }).catch(
         (error: unknown): WriterResponse => ({
           kind: "failed",
           code: "store_failed",
@@ -103,7 +105,8 @@ export async function openWriter(
 
   const enqueue = (waiting: Waiting): void => {
     queue.push(waiting);
-    running ??= Promise.resolve().then(drain);
+    // Behind all requests that have arrived by now: they share the first commit instead of waiting for it.
+    running ??= nextTurn().then(drain);
   };
 
   return {
@@ -150,4 +153,8 @@ function createCaller(worker: Worker): (request: WriterRequest) => Promise<Write
       fail = reject;
       worker.postMessage(request);
     });
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

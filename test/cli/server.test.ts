@@ -241,7 +241,7 @@ describe("beside a running server", () => {
       const names = (JSON.parse(readFileSync(sharedData("text/blns.json"), "utf8")) as string[]).filter(
         (name) => name !== "" && !name.includes("\0"),
       );
-      for (const name of names.filter((_, index) => index % 150 === 0)) {
+      for (const name of names.filter((_, index) => index % 200 === 0)) {
         const outcomes = await Promise.all([
           run(["agent", "create", "--", name]),
           run(["agent", "show", "--", name]),

@@ -439,10 +439,8 @@ describe("proof of possession", () => {
         agent: prover.agent.id,
         command: root.command,
         resource: { type: "Http::Endpoint", id: "/a" },
-        call: {
-          ...{ connection: connection.id, origin: connection.origin, method: "GET", path: "/a", query: "", headers: [] },
-          bodyHash: EMPTY_BODY_HASH,
-        },
+        connection: { id: connection.id, origin: connection.origin },
+        call: { method: "GET", path: "/a", query: "", headers: [], bodyHash: EMPTY_BODY_HASH },
       }),
     );
     const presented = { proofs: [root.bytes], invocation: invoke(root, signer, { args: { call: digest } }) };

@@ -222,6 +222,11 @@ describeNpm("npm in front of Writ, verdaccio behind it", () => {
     expect(new Set(presented)).toEqual(new Set([`Bearer ${registry.token}`, `Bearer ${key}`]));
     expect(presented.filter((text) => text === `Bearer ${key}`)).toHaveLength(1);
     expect(registry.wire.sent().split(key)).toHaveLength(2);
+    const throughWrit = seen.filter(({ headers }) => headers.get("authorization") !== `Bearer ${key}`);
+    expect(new Set(throughWrit.map(({ headers }) => headers.get("user-agent")))).toEqual(new Set(["writ"]));
+    expect(throughWrit.flatMap(({ headers }) => [...headers.keys()]).filter((name) => /npm|pacote/.test(name))).toEqual(
+      [],
+    );
     const users = registry.log().flatMap((line) => (typeof line["user"] === "string" ? [line["user"]] : []));
     expect(new Set(users)).toEqual(new Set([registry.user]));
     expect(registry.logText()).not.toContain(key);

@@ -87,3 +87,8 @@ describe("an export", () => {
     expect([none.status, none.json.code]).toEqual([400, "invalid_argument"]);
   });
 });
+
+test("HEAD reads no export and leaves none behind", async () => {
+  const { status, text } = await edge.ask("HEAD", "/v1/audit/export", { token: home.admin });
+  expect([status, text]).toEqual([200, ""]);
+});

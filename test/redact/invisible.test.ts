@@ -39,6 +39,51 @@ describe("invisible characters", () => {
     expect(redactText(text).text).toBe(text);
   });
 
+  test.each([
+    ['{"a":"x\\u200by\\u202Ez\\udb40\\udc41"}', '{"a":"xyz"}'],
+    ['\n ["\\ufeff\\u00AD"]', '\n [""]'],
+    [
+      '{"a":"👩\\u200d👧 \\ud83d\\udc69\\u200d\\ud83d\\udc67"}',
+      '{"a":"👩\\u200d👧 \\ud83d\\udc69\\u200d\\ud83d\\udc67"}',
+    ],
+    [
+      '{"a":"1\\ufe0f\\u20e3 a\\ufe0fb\\u0645\\u06cc\\u200c\\u062e"}',
+      '{"a":"1\\ufe0f\\u20e3 ab\\u0645\\u06cc\\u200c\\u062e"}',
+    ],
+    ['{"a":"\\\\u200b \\\\\\u200b \\ud800 \\udb40x \\u20 \\"}', '{"a":"\\\\u200b \\\\ \\ud800 \\udb40x \\u20 \\"}'],
+    ['data: {"a":"x\\u200b"}\n\n', 'data: {"a":"x"}\n\n'],
+    ['"a\\u200bb"', '"ab"'],
+    ['"use strict"; x = /[\\u200b]/', '"use strict"; x = /[\\u200b]/'],
+    ["var x = /[\\u200b-\\u200d]/", "var x = /[\\u200b-\\u200d]/"],
+    ['{"t":"gh\\u200bp_XIxB7KMNdAr3zqWtQqhE94qglHqOzn1D1stg"}', '{"t":"[redacted:github-token]"}'],
+  ])("as escapes, in JSON only: %p", (text, cleaned) => {
+    expect(redactText(text).text).toBe(cleaned);
+  });
+
+  test("any JSON, escaped in ASCII, stays JSON and says what the same JSON in UTF-8 says", () => {
+    const point = fc.constantFrom(
+      0x200b,
+      0x200d,
+      0x202e,
+      0xe0041,
+      0xfe0f,
+      0xad,
+      0x1f469,
+      0x31,
+      0x20e3,
+      0x5c,
+      0x22,
+      0x61,
+    );
+    fc.assert(
+      fc.property(fc.array(fc.array(point).map((points) => String.fromCodePoint(...points))), (texts) => {
+        const plain = JSON.stringify(texts);
+        const escaped = plain.replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+        expect(JSON.parse(redactText(escaped).text)).toEqual(JSON.parse(redactText(plain).text));
+      }),
+    );
+  });
+
   test("bytes that are not UTF-8 pass unchanged", () => {
     for (const bytes of [[0xff, 0xe2, 0x80], [0xe2, 0x80, 0x41], [0xc2], [0xf3, 0xa0], [0xed, 0xa0, 0x80]]) {
       expect([...clean(new InvisibleStage(new Findings()), [new Uint8Array(bytes)])]).toEqual(bytes);

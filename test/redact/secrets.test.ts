@@ -48,6 +48,21 @@ describe("well-known formats", () => {
     expect(redactText(text).text).toBe(cleaned);
   });
 
+  const long = "aB3$".repeat(900);
+  test.each([
+    ["password = 'ab\"cd12'; x", "password = '[redacted:password]'; x"],
+    ["password = 'ab12zz\", cd'", "password = '[redacted:password]'"],
+    [`password = "${'a1\\"'.repeat(30)}zz"`, 'password = "[redacted:password]"'],
+    [`password = '${"a1\\'".repeat(30)}zz'`, "password = '[redacted:password]'"],
+    [JSON.stringify({ x: `{"password":"a1\\"b2\\"c3d4"}` }), '{"x":"{\\"password\\":\\"[redacted:password]\\"}"}'],
+    [`password = "${long}"`, 'password = "[redacted:password]"'],
+    [`password=${long.replaceAll("$", "z")} x`, "password=[redacted:password] x"],
+    [`{"a":"password='x1y2z3","b":"it's"}`, `{"a":"password='[redacted:password]","b":"it's"}`],
+    [`password = "${"aB3$".repeat(1024)}tail"`, 'password = "[redacted:password]tail"'],
+  ])("a password goes to its end: %p", (text, cleaned) => {
+    expect(redactText(text).text).toBe(cleaned);
+  });
+
   test("are counted", () => {
     const { findings } = redactText("https://a:bcd@x https://a:bcd@y \u200b AKIADEADBEEFDEADBEEF");
     expect(findings).toEqual(

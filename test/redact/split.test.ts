@@ -37,6 +37,13 @@ const PIECES = [
   "1\ufe0f\u20e3",
   "ن\u200cا",
   "\ufeff",
+  "\\u200b",
+  "\\u200d",
+  "\\ud83d\\udc69\\u200d\\ud83d\\udc67",
+  "\\udb40\\udc41",
+  "password='a\"b1cd2\"}e'",
+  "`pwd='ab\",\"x1`'",
+  '\\"password\\":\\"a1\\\\\\"b2c3d4\\"',
   "é",
   "漢\u{e0100}",
   "\r\n",
@@ -55,7 +62,10 @@ const piece = fc.oneof(
     arbitrary: fc.constantFrom(...PIECES).chain((text) => fc.nat(text.length).map((cut) => utf8(text.slice(0, cut)))),
   },
 );
-const input = fc.array(piece, { maxLength: 14 }).map((pieces) => new Uint8Array(Buffer.concat(pieces)));
+const start = fc.constantFrom("", "", "{", ' \n["', "data:").map((text) => utf8(text));
+const input = fc
+  .tuple(start, fc.array(piece, { maxLength: 14 }))
+  .map(([first, pieces]) => new Uint8Array(Buffer.concat([first, ...pieces])));
 
 describe("cutting the input", () => {
   for (const mode of ["text", "binary", "auto"] as const) {

@@ -58,6 +58,29 @@ export const CALL_STEPS: readonly Step<World>[] = [
     },
   },
   {
+    name: "writ_elsewhere",
+    story: "a writ to read serves until it expires, for what it was given for and for nothing else",
+    expected: { first: 200, again: 200, elsewhere: 403, code: "writ_mismatch" },
+    run: async (world) => {
+      const { json } = await world.ask({
+        method: "POST",
+        path: "/v1/authorize",
+        body: { call: callOf("GET", ISSUES), ttl_seconds: 30 },
+      });
+      const read = (path: string): Promise<AgentAnswer> =>
+        world.ask({ method: "GET", path: `/v1/proxy/github${path}`, credential: textOf(json, "writ") });
+      const first = await read(ISSUES);
+      const again = await read(ISSUES);
+      const elsewhere = await read(`${ISSUES}/7`);
+      return {
+        first: first.status,
+        again: again.status,
+        elsewhere: elsewhere.status,
+        code: textOf(elsewhere.json, "code"),
+      };
+    },
+  },
+  {
     name: "lie",
     story: "the agent says acme/docs and means acme/app: what counts is what the call touches",
     expected: { status: 422, code: "call_mismatch" },

@@ -1,0 +1,11 @@
+import { SECRET_PATTERNS } from "#src/redact/patterns.ts";
+import { ProgramBuilder } from "#src/redact/expression.ts";
+import { buildAnchorIndex } from "#src/redact/anchors.ts";
+import { compilePatterns } from "#src/redact/pattern-set.ts";
+let t=performance.now();
+const b=new ProgramBuilder();for(const p of SECRET_PATTERNS)b.add(p.expression,p.ignoreCase??false);b.build();
+console.log("builder",performance.now()-t);t=performance.now();
+const f=new Uint8Array(256).fill(1);
+buildAnchorIndex(SECRET_PATTERNS.flatMap((p,owner)=>p.anchors.map(text=>({text,ignoreCase:p.ignoreCase??false,owner,follow:f,entry:0,skipped:0}))));
+console.log("index",performance.now()-t);t=performance.now();
+compilePatterns(SECRET_PATTERNS);console.log("all again",performance.now()-t);
