@@ -67,6 +67,8 @@ export async function startApp(options: AppOptions): Promise<App> {
   const ids = options.ids ?? systemIdSource;
   const shutdown = createShutdown(log);
   try {
+    // Whatever is made from here on, by SQLite too, is for this user alone.
+    process.umask(0o077);
     await ensureFolder(config.dataFolder);
     const lock = acquireFolderLock(config.dataFolder);
     shutdown.add("lock", () => lock.release());

@@ -15,20 +15,21 @@ export interface Argument {
   readonly mayBe: "itself" | "environment" | "line";
 }
 
-/** What is known of a variable while a line is followed. Absent: the line does not set it. */
-export type VariableValue = { readonly kind: "text"; readonly text: string } | { readonly kind: "unknown" };
+/** What is known of a value while a line is followed; `plain` is one word that begins with no dash. */
+export type KnownValue =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "plain" }
+  | { readonly kind: "unknown" };
 
 export interface Expander {
-  variable(name: string): VariableValue | undefined;
-  /** What a command substitution prints: text, something that is never an option and never several words, or unknown. */
-  output(part: Extract<Part, { kind: "command" }>): string | "plain" | undefined;
+  /** Undefined where the line does not set it. */
+  variable(name: string): KnownValue | undefined;
+  /** What a command substitution prints. */
+  output(part: Extract<Part, { kind: "command" }>): KnownValue;
 }
 
 /** Most words that one word becomes. */
 const MAX_WORDS = 64;
-
-/** Output of a substitution that is a path, number or name without a dash in front. */
-export const PLAIN_OUTPUT = "plain";
 
 /** A word that is known. */
 export function knownArgument(text: string): Argument {
@@ -104,15 +105,15 @@ function expandParts(parts: readonly Part[], expander: Expander): readonly Argum
       case "variable": {
         const value = expander.variable(part.name);
         if (value?.kind === "text") addText(value.text, part.quoted);
-        else if (value === undefined && PLAIN_VARIABLES.has(part.name)) unknownPlain(part.source);
+        else if (value?.kind === "plain" || (value === undefined && PLAIN_VARIABLES.has(part.name))) unknownPlain(part.source);
         else unknown(part.source, part.quoted, value === undefined && isEnvironmentName(part.name) ? "environment" : "line");
         break;
       }
       case "command": {
         const output = expander.output(part);
-        if (output === undefined) unknown(part.source, part.quoted, "line");
-        else if (output === PLAIN_OUTPUT) unknownPlain(part.source);
-        else addText(output.replace(/\n+$/, ""), part.quoted);
+        if (output.kind === "unknown") unknown(part.source, part.quoted, "line");
+        else if (output.kind === "plain") unknownPlain(part.source);
+        else addText(output.text.replace(/\n+$/, ""), part.quoted);
         break;
       }
       case "process":

@@ -41,12 +41,18 @@ export const connection: CommandGroup = {
           { name: "query", value: "NAME", help: "the parameter of `--auth query`" },
           USER,
           SECRET_FILE,
+          { name: "wait", value: "SECONDS", help: "how long a call that needs a person waits for one; 0 unless given" },
           { name: "test-path", value: "PATH", help: "what `writ connection test` asks for; `/` unless given" },
         ],
         notes: SECRET_NOTES,
       },
       async (api, terminal, args) => {
         const testPath = args.option("test-path");
+        const wait = args.option("wait");
+        const settings = {
+          ...(testPath === undefined ? {} : { test_path: testPath }),
+          ...(wait === undefined ? {} : { wait_seconds: Number(wait) }),
+        };
         return printThing(
           terminal,
           args,
@@ -55,7 +61,7 @@ export const connection: CommandGroup = {
             connector: args.option("connector"),
             url: args.option("url"),
             credential: await readCredential(terminal, args, args.option("auth") ?? ""),
-            ...(testPath === undefined ? {} : { settings: { test_path: testPath } }),
+            settings,
           }),
         );
       },

@@ -104,6 +104,8 @@ export interface Approvals {
   noteUse(tenant: TenantId, approval: ApprovalId): Promise<void>;
   /** `not_found` for one that is not there, or not this agent's where one is given. */
   show(tenant: TenantId, approval: string, agent?: AgentId): Promise<Approval>;
+  /** What the approver is shown, but for the body. */
+  summary(tenant: TenantId, approval: string): Promise<ApprovalDetails>;
   /** What the approver is shown, the body included. */
   details(tenant: TenantId, approval: string): Promise<ApprovalDetails & { readonly body: Uint8Array | undefined }>;
   list(tenant: TenantId, state: ApprovalState, limit?: number): Promise<Approval[]>;
@@ -152,6 +154,12 @@ export function createApprovals(dependencies: ApprovalsDependencies): Approvals 
     const row = await readApproval(reader, tenant, parseId("approval", approval));
     if (row === undefined || (agent !== undefined && row.agentId !== agent)) throw new WritError("not_found");
     return row;
+  };
+
+  const openDetails = async (tenant: TenantId, row: ApprovalRow): Promise<ApprovalDetails> => {
+    const value = { dataKeyId: row.dataKeyId, sealed: row.sealedDetails };
+    const opened = await keys.openValue(tenant, `approval ${row.approvalId}`, 1, value);
+    return JSON.parse(fromUtf8(opened)) as ApprovalDetails;
   };
 
   const close = async (tenant: TenantId, row: ApprovalRow, to: "expired" | "revoked", actor: SubjectId | "system") => {
@@ -233,12 +241,10 @@ export function createApprovals(dependencies: ApprovalsDependencies): Approvals 
       if (row?.state === "used") await spool.remove(tenant, approval);
     },
     show: async (tenant, approval, agent) => toApproval(await find(tenant, approval, agent), clock.now()),
+    summary: async (tenant, approval) => openDetails(tenant, await find(tenant, approval)),
     details: async (tenant, approval) => {
       const row = await find(tenant, approval);
-      const value = { dataKeyId: row.dataKeyId, sealed: row.sealedDetails };
-      const opened = await keys.openValue(tenant, `approval ${row.approvalId}`, 1, value);
-      const body = await spool.get(tenant, row.approvalId);
-      return { ...(JSON.parse(fromUtf8(opened)) as ApprovalDetails), body };
+      return { ...(await openDetails(tenant, row)), body: await spool.get(tenant, row.approvalId) };
     },
     list: async (tenant, state, limit = 100) =>
       (await readApprovals(reader, tenant, state, limit)).map((row) => toApproval(row, clock.now())),

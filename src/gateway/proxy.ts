@@ -91,8 +91,9 @@ async function callAsAgent(
     data: { call: decisionId },
   });
   let outcome = await decider.decide(ask, opening);
-  if (outcome.decision === "step_up" && call.waitSeconds > 0) {
-    await approvals.wait(principal.tenant, outcome.approval.id, call.waitSeconds * 1000, call.signal);
+  const waitSeconds = Math.max(call.waitSeconds, outcome.target.connection?.settings.waitSeconds ?? 0);
+  if (outcome.decision === "step_up" && waitSeconds > 0) {
+    await approvals.wait(principal.tenant, outcome.approval.id, waitSeconds * 1000, call.signal);
     const { state } = await approvals.show(principal.tenant, outcome.approval.id);
     if (state === "approved" && !call.signal.aborted) outcome = await decider.decide(ask, opening);
   }

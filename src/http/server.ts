@@ -149,7 +149,8 @@ function listenOnSocket(path: string, routerOf: (listener: Listener) => Handling
     listenPrivately(() => {
       const options = { unix: path, maxRequestBodySize: Number.MAX_SAFE_INTEGER, ...handling };
       // The types of the runtime know no idle timeout of sockets; it has one, of 10 s, and a single request cannot raise it.
-      return Bun.serve(Object.assign(options, { idleTimeout: OPERATOR_IDLE_SECONDS }));
+      Object.assign(options, { idleTimeout: OPERATOR_IDLE_SECONDS });
+      return Bun.serve(options);
     }),
   );
   return server;

@@ -140,7 +140,7 @@ export function validateStrictly(
  *
  * Throws `policy_invalid` when one does not parse; what was there then *stays*, so the caller must forget the name.
  */
-export function preparseSet(setName: string, policies: ReadonlyMap<string, string>): void {
+export function preparseSet(setName: string, policies: ReadonlyMap<string, string | PolicyJson>): void {
   const staticPolicies = toRecord(policies);
   const answer = guarded(() => preparsePolicySet(setName, { staticPolicies }));
   if (answer.type === "failure") {
@@ -201,8 +201,8 @@ function toProblem(error: DetailedError): CedarProblem {
 }
 
 /** Without a prototype, so that an id `__proto__` is a key like any other. */
-function toRecord(policies: ReadonlyMap<string, string>): Record<string, string> {
-  const record: Record<string, string> = Object.create(null);
-  for (const [id, text] of policies) record[id] = text;
+function toRecord<Policy extends string | PolicyJson>(policies: ReadonlyMap<string, Policy>): Record<string, Policy> {
+  const record: Record<string, Policy> = Object.create(null);
+  for (const [id, policy] of policies) record[id] = policy;
   return record;
 }

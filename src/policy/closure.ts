@@ -27,11 +27,9 @@ export class EntityGraph {
   private readonly parents = new Map<string, readonly string[]>();
 
   constructor(entities: readonly EntityJson[]) {
-    for (const { uid, parents } of entities) {
-      if (!Array.isArray(parents)) throw new WritError("invalid_argument", "an entity has a list of `parents`");
-      if (parents.length === 0) continue;
-      const key = entityKey(readEntityUid(uid));
-      const keys = parents.map((parent) => entityKey(readEntityUid(parent)));
+    for (const entity of entities) {
+      const { key, parents: keys } = keysOf(entity);
+      if (keys.length === 0) continue;
       const known = this.parents.get(key);
       this.parents.set(key, known === undefined ? keys : [...known, ...keys]);
     }
@@ -46,4 +44,25 @@ export class EntityGraph {
     for (const key of found) for (const parent of this.parents.get(key) ?? []) found.add(parent);
     return [...found];
   }
+}
+
+interface EntityKeys {
+  readonly key: string;
+  readonly parents: readonly string[];
+}
+
+/** By the entity itself: those that many requests share are the same objects in all of them. */
+const knownKeys = new WeakMap<EntityJson, EntityKeys>();
+
+function keysOf(entity: EntityJson): EntityKeys {
+  const known = knownKeys.get(entity);
+  if (known !== undefined) return known;
+  const { uid, parents } = entity;
+  if (!Array.isArray(parents)) throw new WritError("invalid_argument", "an entity has a list of `parents`");
+  const keys = {
+    key: entityKey(readEntityUid(uid)),
+    parents: parents.map((parent) => entityKey(readEntityUid(parent))),
+  };
+  knownKeys.set(entity, keys);
+  return keys;
 }

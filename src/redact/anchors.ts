@@ -110,12 +110,14 @@ function buildFilter(anchors: readonly Anchor[]): Pick<AnchorIndex, "first" | "s
   /** By the low byte of a pair: the bits of anchors that say nothing about the high one. */
   const halves = new Int32Array(256);
   const sorted = [...anchors].sort((a, b) => (a.text < b.text ? -1 : 1));
+  const shifted = [...anchors].sort((a, b) => (a.text.slice(1) < b.text.slice(1) ? -1 : 1));
   for (const [index, anchor] of sorted.entries()) {
     const group = 1 << Math.floor((index * GROUPS) / sorted.length);
     addPairs(first, halves, anchor, 0, group);
     addPairs(second, halves, anchor, 2, group);
-    addPairs(first, halves, anchor, 1, group << GROUPS);
-    addPairs(second, halves, anchor, 3, group << GROUPS);
+    const other = GROUPS + Math.floor((shifted.indexOf(anchor) * GROUPS) / sorted.length);
+    addPairs(first, halves, anchor, 1, 1 << other);
+    addPairs(second, halves, anchor, 3, 1 << other);
   }
   for (let pair = 0; pair < second.length; pair += 1)
     second[pair] = (second[pair] as number) | (halves[pair & 255] as number);

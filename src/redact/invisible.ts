@@ -28,7 +28,7 @@ const MAX_FLAG_TAGS = 6;
 const BACKSLASH = 0x5c;
 const LETTER_U = 0x75;
 const ESCAPE = Buffer.from("\\u");
-const EMPTY = new Uint8Array(0);
+const EMPTY: Uint8Array = new Uint8Array(0);
 
 /**
  * Removes characters that are not seen: they hide instructions from people, and secrets from patterns. Bytes that are not
@@ -109,7 +109,7 @@ function plainBytes(text: Uint8Array, at: number, escapes: boolean): number {
 
 function cleanText(state: CleaningState, text: Uint8Array, final: boolean, findings: Findings): Uint8Array[] {
   const escapes = state.escapes === true;
-  const kept = new Uint8Array(text.length);
+  let kept = EMPTY;
   const { length: end } = text;
   let length = 0;
   let copied = 0;
@@ -142,6 +142,7 @@ function cleanText(state: CleaningState, text: Uint8Array, final: boolean, findi
       state.previous = spared > widthOf(unit) ? BLACK_FLAG : point;
     } else {
       state.previous = previous;
+      if (removed === 0) kept = new Uint8Array(end);
       length = append(kept, length, text, copied, at);
       at += widthOf(unit);
       copied = at;
@@ -153,9 +154,10 @@ function cleanText(state: CleaningState, text: Uint8Array, final: boolean, findi
   const open = Math.min(at, end);
   if (before >= boundary) state.previous = pointEnding(text, before, open, escapes);
   if (open > 0) state.atStart = false;
-  length = append(kept, length, text, copied, open);
   state.held = text.slice(open);
-  if (removed > 0) findings.add("invisible", removed);
+  if (removed === 0) return open === 0 ? [] : [text.subarray(0, open)];
+  findings.add("invisible", removed);
+  length = append(kept, length, text, copied, open);
   return length === 0 ? [] : [kept.subarray(0, length)];
 }
 

@@ -21,9 +21,9 @@ export interface SecretPattern {
   readonly ignoreCase?: boolean;
   /**
    * What may stand before the anchor. `boundary`, the default: no letter and no digit, unless they are the end of an
-   * escape such as `\n`, `%3D` or `\u0022`. `any`: anything.
+   * escape such as `\n`, `%3D` or `\u0022`. `any`: anything. `word`: a letter or digit.
    */
-  readonly left?: "boundary" | "any";
+  readonly left?: "boundary" | "any" | "word";
   /**
    * The secret begins before its anchor: so many bytes (`least` to `most`, at most {@link MAX_LOOK_BEHIND}) of this
    * class stand there, with a boundary before them. The class must be within `[A-Za-z0-9_-]`.
@@ -50,7 +50,7 @@ export interface CompiledPattern {
   /** The instruction at which its expression begins. */
   readonly entry: number;
   readonly assignment: AssignmentOptions | undefined;
-  readonly left: "boundary" | "any";
+  readonly left: "boundary" | "any" | "word";
   readonly behind: { readonly table: Uint8Array; readonly least: number; readonly most: number } | undefined;
   readonly accepts: ValueCheck | undefined;
   readonly contextual: boolean;

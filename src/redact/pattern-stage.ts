@@ -240,7 +240,9 @@ function startOf(scan: Scan, pattern: CompiledPattern, anchor: number): number {
     while (start > lowest && behind.table[byteAt(scan, start - 1)] === 1) start -= 1;
     if (anchor - start < behind.least) return -1;
   }
-  return pattern.left === "any" || isBoundary(scan, start) ? start : -1;
+  if (pattern.left === "any") return start;
+  if (pattern.left === "word") return start > 0 && ALNUM[byteAt(scan, start - 1)] === 1 ? start : -1;
+  return isBoundary(scan, start) ? start : -1;
 }
 
 /** Whether a token can begin at `position`: what stands before is no letter or digit, or ends an escape. */

@@ -8,7 +8,7 @@ const REDACTED = "[redacted";
 
 /** Values that stand where a password would and are none. */
 const ORDINARY_WORDS: ReadonlySet<string> = new Set(
-  "password passwd passphrase current-password new-password confirm-password confirmpassword text string number boolean true false null undefined required optional hidden none input username email basic bearer oauth oauth2 default object function symbol process secret secrets token redacted".split(
+  "password passwd passphrase current-password new-password confirm-password confirmpassword text string number boolean true false null undefined required optional hidden none input username email basic bearer oauth oauth2 default object function symbol process secret secrets token redacted latest".split(
     " ",
   ),
 );
@@ -92,12 +92,24 @@ export function isLikelyPassword(bytes: Uint8Array, start: number, end: number):
     if (kind === HIGH) return false;
     if (kind === BLANK) return isTwoWords(bytes, start, end);
   }
-  return !isOrdinaryName(bytes, start, stop) && isLiteral(bytes, start, end);
+  return !isOrdinaryName(bytes, start, stop) && !isOrdinaryFormat(bytes, start, stop) && isLiteral(bytes, start, end);
+}
+
+/** A version, exact or a range's; a date with or without a time; where a package or a page is. */
+const ORDINARY_FORMAT =
+  /^(?:[~^<>=v]{0,3}\d{1,5}(?:\.(?:\d{1,8}|[x*])){1,3}(?:[-+][0-9a-z.+-]*)?|\d{4}-\d\d-\d\d(?:[T ][\d:.]{5,15}(?:Z|[+-][\d:]{4,5})?)?|(?:https?|git|git\+[a-z]+|npm|workspace|file|link|github|catalog):.*)$/;
+/** What the first character of such a value is. */
+const BEGINS_FORMAT = flagsOf("0123456789~^<>=vhgnwflc");
+
+/** Whether the value says which version, when or where: a package or a setting may have "password" in its name. */
+function isOrdinaryFormat(bytes: Uint8Array, start: number, stop: number): boolean {
+  return BEGINS_FORMAT[bytes[start] as number] === 1 && ORDINARY_FORMAT.test(textOf(bytes, start, stop));
 }
 
 /** Whether the value is a pass phrase of two words that says nothing about passwords. */
 function isTwoWords(bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start > 21) return false;
+  for (let at = start; at < end; at += 1) if (KIND[bytes[at] as number] !== LOWER && bytes[at] !== 32) return false;
   const value = textOf(bytes, start, end);
   return /^[a-z]{3,10} [a-z]{3,10}$/.test(value) && !/pass|word|your|enter|new|old|set|for|the|is\b/.test(value);
 }
@@ -148,9 +160,8 @@ export function isLikelyRandom(bytes: Uint8Array, start: number, end: number): b
   if (letters === 0 || (digits + letters) * 3 < (stop - start) * 2 || digits < 2 || changes < (digits < 3 ? 6 : 4))
     return false;
   const first = bytes[start] as number;
-  if (first === SLASH || first === DOT) return false;
-  if ((first === 0x68 || first === 0x73) && /^(?:https?:|sha(?:1|256|384|512)-)/.test(textOf(bytes, start, stop)))
-    return false;
+  if (first === SLASH || first === DOT || isOrdinaryFormat(bytes, start, stop)) return false;
+  if (first === 0x73 && /^sha(?:1|256|384|512)-/.test(textOf(bytes, start, stop))) return false;
   return isLiteral(bytes, start, end);
 }
 

@@ -6,6 +6,7 @@ import { invariant, WritError } from "#src/base/errors.ts";
 import { SIGNATURE_BYTES, type Signer, verifySignature } from "#src/crypto/ed25519.ts";
 import { sha256 } from "#src/crypto/hash.ts";
 import { checkCborBounds, type Ipld, type IpldMap, isBytes, isIpldMap, ownField } from "./ipld.ts";
+import { encodePlain } from "./plain-cbor.ts";
 
 /** What a token is: a delegation or an invocation. */
 export type TokenKind = "dlg" | "inv";
@@ -56,7 +57,8 @@ export function sealEnvelope(
   signer: Signer,
   version: TokenVersion = "1.0.0",
 ): SealedToken {
-  const signedBytes = encode({ h: VARSIG_ED25519, [`ucan/${kind}@${version}`]: payload });
+  const half = { h: VARSIG_ED25519, [`ucan/${kind}@${version}`]: payload };
+  const signedBytes = encodePlain(half) ?? encode(half);
   const bytes = concatBytes(ENVELOPE_HEAD, signer.sign(signedBytes), signedBytes);
   invariant(bytes.length <= MAX_TOKEN_BYTES, "a token fits its own limit");
   return { bytes, cid: tokenCid(bytes) };

@@ -38,6 +38,8 @@ export interface ConnectionSettings {
   readonly maxResponseBytes?: number;
   /** Path that a test asks for; `/` unless given. */
   readonly testPath?: string;
+  /** How long a call that needs a person waits for one, in seconds, for clients that cannot ask for it themselves. */
+  readonly waitSeconds?: number;
   /**
    * Whether the upstream's own address in JSON answers becomes the proxy's, so that a client stays behind it. On unless
    * turned off for `npm-registry`, whose answers say where packages are; off for others.
@@ -98,6 +100,9 @@ export interface ConnectionsDependencies {
   /** Whether the tenant knows this connector; `invalid_argument` otherwise. */
   readonly checkConnector: (tenant: TenantId, connector: string) => Promise<void>;
 }
+
+/** Longer than this a client's own patience ends, and a proxy's between. */
+const MAX_WAIT_SECONDS = 240;
 
 /** Makes the service of connections. */
 export function createConnections(dependencies: ConnectionsDependencies): Connections {
@@ -266,6 +271,10 @@ function checkSettings(settings: ConnectionSettings): ConnectionSettings {
   for (const header of settings.forwardHeaders ?? []) {
     if (!/^[a-z0-9-]{1,60}$/.test(header))
       throw new WritError("invalid_argument", "`forwardHeaders` are lower-case names");
+  }
+  const wait = settings.waitSeconds ?? 0;
+  if (!Number.isSafeInteger(wait) || wait < 0 || wait > MAX_WAIT_SECONDS) {
+    throw new WritError("invalid_argument", `\`waitSeconds\` is a whole number from 0 to ${MAX_WAIT_SECONDS}`);
   }
   for (const [name, value] of [
     ["totalMs", settings.totalMs],

@@ -33,7 +33,13 @@ beforeEach(async () => {
 });
 
 const SECRET_BODY = "the body of a call that waits for a person";
-const CALL: TestCall = { method: "DELETE", path: "/a", query: "x=1", headers: [["if-match", '"v"']], body: SECRET_BODY };
+const CALL: TestCall = {
+  method: "DELETE",
+  path: "/a",
+  query: "x=1",
+  headers: [["if-match", '"v"']],
+  body: SECRET_BODY,
+};
 
 async function ask(call = CALL, who = agent, connection = "api"): Promise<string> {
   const answer = await tenant.call(who, connection, call);
@@ -243,9 +249,11 @@ describe("an approval that a policy binds to the resource", () => {
     await tenant.answer(await ask(WRITE));
     await tenant.policies(BOUND.replace('@bind("resource")', ""));
     expect(kindOf(await tenant.call(agent, "api", WRITE))).toBe("step_up");
-    expect(await rejection(tenant.state(agent, { command: "/http/api/post", resource: { type: "Http::Endpoint", id: "/a" } }))).toBe(
-      "call_required",
-    );
+    expect(
+      await rejection(
+        tenant.state(agent, { command: "/http/api/post", resource: { type: "Http::Endpoint", id: "/a" } }),
+      ),
+    ).toBe("call_required");
   });
 });
 
@@ -284,7 +292,10 @@ describe("what waits", () => {
     const kinds = (await Promise.all(calls)).map(kindOf);
     expect(kinds.filter((kind) => kind === "step_up")).toHaveLength(SPOOL_LIMITS.maxAgentApprovals);
     const refused = await tenant.call(agent, "api", { ...CALL, query: "n=x" });
-    expect(refused).toMatchObject({ kind: "decided", outcome: { decision: "deny", reasons: [{ code: "too_many_pending" }] } });
+    expect(refused).toMatchObject({
+      kind: "decided",
+      outcome: { decision: "deny", reasons: [{ code: "too_many_pending" }] },
+    });
     expect(kindOf(await tenant.call(await tenant.agent("other"), "api", CALL))).toBe("step_up");
     instance.clock.advance(15 * 60_000);
     expect(await instance.services.approvals.expireOverdue(tenant.id)).toBe(100);

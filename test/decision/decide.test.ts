@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Outcome } from "#src/decision/outcome.ts";
-import { type Stage, rejection, runScenarios, scenario } from "#test/support/scenario.ts";
+import { rejection, runScenarios, type Stage, scenario } from "#test/support/scenario.ts";
 import { PERMIT_ALL, type TestTenant } from "#test/support/tenant.ts";
 
 const withApi = async ({ tenant, upstream }: Stage): Promise<void> => {
@@ -23,7 +23,7 @@ runScenarios("deciding", [
     name: "nothing is permitted where there are no policies",
     given: withApi,
     when: ({ tenant, agent }) => tenant.authorize(agent, "api", { path: "/a" }),
-    then: outcomeIs("deny", "no_policies"),
+    expected: outcomeIs("deny", "no_policies"),
     events: [{ type: "decision.denied", data: { decision: "deny", reasons: ["no_policies"], tier: "read" } }],
   }),
   scenario({
@@ -33,18 +33,16 @@ runScenarios("deciding", [
       await stage.tenant.policies(`@id("other") permit (principal, action == Action::"/http/other/get", resource);`);
     },
     when: ({ tenant, agent }) => tenant.authorize(agent, "api", { path: "/a" }),
-    then: outcomeIs("deny", "no_permit"),
+    expected: outcomeIs("deny", "no_permit"),
     events: ["decision.denied"],
   }),
   scenario({
     name: "an allow names its policy, the versions that decided and the writ",
     given: permitAll,
     when: ({ tenant, agent }) => tenant.authorize(agent, "api", { path: "/a" }),
-    then: (result, { instance }) => {
+    expected: (result, { instance }) => {
       const outcome = result as Extract<Outcome, { decision: "allow" }>;
-      expect(outcome.reasons).toEqual([
-        { code: "permitted", message: "policy `all` permits this", policy: "all" },
-      ]);
+      expect(outcome.reasons).toEqual([{ code: "permitted", message: "policy `all` permits this", policy: "all" }]);
       expect(outcome.writ?.expiresAt).toBe(instance.clock.now() + 60_000);
       expect(outcome.writ?.singleUse).toBe(false);
     },
@@ -62,7 +60,7 @@ runScenarios("deciding", [
       await stage.tenant.policies(`${PERMIT_ALL} @id("never") forbid (principal, action, resource);`);
     },
     when: ({ tenant, agent }) => tenant.authorize(agent, "api", { path: "/a" }),
-    then: outcomeIs("deny", "forbidden_by_policy"),
+    expected: outcomeIs("deny", "forbidden_by_policy"),
     events: [{ type: "decision.denied", data: { policies: ["never"] } }],
   }),
   scenario({
@@ -74,7 +72,7 @@ runScenarios("deciding", [
       );
     },
     when: ({ tenant, agent }) => tenant.authorize(agent, "api", { path: "/a" }),
-    then: outcomeIs("deny", "policy_error"),
+    expected: outcomeIs("deny", "policy_error"),
     events: [{ type: "decision.denied", data: { policy_errors: ["broken"] } }],
   }),
   scenario({
@@ -88,7 +86,7 @@ runScenarios("deciding", [
         instance.disk.full = false;
       }
     },
-    then: "disk_full",
+    expected: "disk_full",
     events: [],
   }),
   scenario({
@@ -102,7 +100,7 @@ runScenarios("deciding", [
         instance.clock.advance(61_000);
       }
     },
-    then: "clock_behind",
+    expected: "clock_behind",
     events: [],
   }),
 ]);
@@ -121,7 +119,7 @@ runScenarios("what an agent says of itself", [
       name: `the key \`writ\` of the context is refused (${index + 1})`,
       given: permitAll,
       when: ({ tenant, agent }) => tenant.authorize(agent, "api", { path: "/a", claimed: claimed as never }),
-      then: "reserved_context_key",
+      expected: "reserved_context_key",
       events: [],
     }),
   ),
@@ -132,8 +130,11 @@ runScenarios("what an agent says of itself", [
       await stage.tenant.policies(claimPolicy);
     },
     when: ({ tenant, agent }) =>
-      tenant.authorize(agent, "api", { path: "/a", claimed: { cosigned: true, claimed: { cosigned: true }, tier: "read" } }),
-    then: (result) => expect((result as Outcome).decision).not.toBe("allow"),
+      tenant.authorize(agent, "api", {
+        path: "/a",
+        claimed: { cosigned: true, claimed: { cosigned: true }, tier: "read" },
+      }),
+    expected: (result) => expect((result as Outcome).decision).not.toBe("allow"),
     events: ["decision.step_up"],
   }),
   scenario({
@@ -146,7 +147,7 @@ runScenarios("what an agent says of itself", [
         command: "/shop/read",
         resource: { type: "App", id: "shop", attributes: { owner: "me", cosigned: true } },
       }),
-    then: outcomeIs("deny", "no_permit"),
+    expected: outcomeIs("deny", "no_permit"),
     events: [{ type: "decision.denied", data: { claimed: { resource: { owner: "me", cosigned: true } } } }],
   }),
   scenario({
@@ -158,7 +159,7 @@ runScenarios("what an agent says of itself", [
         { command: "/http/x/get", resource: { type: "App", id: "shop", attributes: { a: 1 } } },
         { claimed: { resource: { a: 2 } } },
       ),
-    then: outcomeIs("allow"),
+    expected: outcomeIs("allow"),
     events: [{ type: "decision.allowed", data: { claimed: { resource: { a: 1 } } } }],
   }),
   ...[
@@ -172,7 +173,7 @@ runScenarios("what an agent says of itself", [
       name: `what policies cannot see is refused: ${JSON.stringify(claimed)}`,
       given: permitAll,
       when: ({ tenant, agent }) => tenant.authorize(agent, "api", { path: "/a", claimed }),
-      then: "invalid_argument",
+      expected: "invalid_argument",
       events: [],
     }),
   ),
@@ -184,7 +185,7 @@ runScenarios("what an agent says of itself", [
       for (let i = 0; i < 5000; i += 1) nested = { a: nested };
       return tenant.authorize(agent, "api", { path: "/a", claimed: nested as never });
     },
-    then: "invalid_argument",
+    expected: "invalid_argument",
     events: [],
   }),
   scenario({
@@ -192,7 +193,7 @@ runScenarios("what an agent says of itself", [
     given: ({ tenant }) => tenant.policies(PERMIT_ALL),
     when: ({ tenant, agent }) =>
       tenant.state(agent, { command: "/http/x/get", resource: { type: "App", id: "\ud800" } }),
-    then: "json_lone_surrogate",
+    expected: "json_lone_surrogate",
     events: [],
   }),
   ...(["Action", "Shop::Action", "a b", "", "A".repeat(300), "Agent'"] as const).map((type) =>
@@ -200,7 +201,7 @@ runScenarios("what an agent says of itself", [
       name: `a resource of type \`${type.slice(0, 20)}\` is refused`,
       given: ({ tenant }) => tenant.policies(PERMIT_ALL),
       when: ({ tenant, agent }) => tenant.state(agent, { command: "/http/x/get", resource: { type, id: "x" } }),
-      then: "invalid_argument",
+      expected: "invalid_argument",
       events: [],
     }),
   ),
@@ -240,7 +241,7 @@ runScenarios(
       name: `asked for: ${JSON.stringify(path).slice(0, 40)}`,
       given: permitAll,
       when: ({ tenant, agent }) => tenant.authorize(agent, "api", { path }),
-      then: "invalid_path",
+      expected: "invalid_path",
       events: [],
     }),
     scenario({
@@ -251,7 +252,7 @@ runScenarios(
         expect(upstream.requests).toEqual([]);
         if (answer instanceof Error) throw answer;
       },
-      then: "invalid_path",
+      expected: "invalid_path",
       events: [],
     }),
   ]),
@@ -276,14 +277,14 @@ runScenarios("the resource that a call touches", [
         { call },
       );
     },
-    then: "call_mismatch",
+    expected: "call_mismatch",
     events: [],
   }),
   scenario({
     name: "is `acme/app` however its path spells it",
     given: githubConnection,
     when: ({ tenant, agent }) => tenant.authorize(agent, "gh", { path: "/repos/ACME/App" }),
-    then: outcomeIs("deny", "forbidden_by_policy"),
+    expected: outcomeIs("deny", "forbidden_by_policy"),
     events: [{ type: "decision.denied", data: { resource: "acme/app" } }],
   }),
   scenario({
@@ -296,7 +297,7 @@ runScenarios("the resource that a call touches", [
         resource: { type: "GitHub::Repository", id: "ACME/App" },
       });
     },
-    then: outcomeIs("deny", "forbidden_by_policy"),
+    expected: outcomeIs("deny", "forbidden_by_policy"),
     events: ["decision.allowed", { type: "decision.denied", data: { resource: "acme/app" } }],
   }),
   scenario({
@@ -304,7 +305,7 @@ runScenarios("the resource that a call touches", [
     given: ({ tenant }) => tenant.policies(PERMIT_ALL),
     when: ({ tenant, agent }) =>
       tenant.state(agent, { command: "/github/repo/obliterate", resource: { type: "GitHub::Repository", id: "a/b" } }),
-    then: "call_required",
+    expected: "call_required",
     events: [],
   }),
 ]);
@@ -312,127 +313,13 @@ runScenarios("the resource that a call touches", [
 const NO_BODY = { bytes: async () => new Uint8Array(0), hash: async () => EMPTY };
 const EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/** What may be taken away between an authentication and the record of its decision. */
-const TAKEN_AWAY: readonly (readonly [name: string, code: string, take: (stage: Stage) => Promise<unknown>])[] = [
-  [
-    "key",
-    "unauthenticated",
-    ({ instance, tenant, agent }) =>
-      instance.services.tokens.revoke(tenant.id, instance.services.instance.operator, agent.principal.token),
-  ],
-  [
-    "agent",
-    "agent_disabled",
-    ({ instance, tenant, agent }) =>
-      instance.services.agents.disable(tenant.id, instance.services.instance.operator, agent.agent.id),
-  ],
-  [
-    "tenant",
-    "unauthenticated",
-    ({ instance, tenant }) => instance.services.tenants.disable(instance.services.instance.operator, tenant.id),
-  ],
-  [
-    "connection",
-    "connection_disabled",
-    async ({ instance, tenant }) => {
-      const { id } = await instance.services.connections.show(tenant.id, "api");
-      await instance.services.connections.disable(tenant.id, instance.services.instance.operator, id);
-    },
-  ],
-];
-const TAKEN_EVENT: Readonly<Record<string, string>> = {
-  key: "key.revoked",
-  agent: "agent.disabled",
-  tenant: "tenant.disabled",
-  connection: "connection.disabled",
-};
-
-runScenarios("what is taken away while it is decided", [
-  ...TAKEN_AWAY.flatMap(([name, code, take]) => [
-    scenario({
-      name: `${name}: after the authentication, before the decision`,
-      given: permitAll,
-      when: async (stage) => {
-        await take(stage);
-        return stage.tenant.authorize(stage.agent, "api", { path: "/a" });
-      },
-      then: code,
-      events: [TAKEN_EVENT[name] ?? ""],
-    }),
-    scenario({
-      name: `${name}: between the decision and its record`,
-      given: permitAll,
-      when: async (stage) => {
-        stage.instance.hooks.beforeSubmit = async (unit) => {
-          if (!unit.event.type.startsWith("decision.")) return;
-          stage.instance.hooks.beforeSubmit = undefined;
-          await take(stage);
-        };
-        return stage.tenant.authorize(stage.agent, "api", { path: "/a" });
-      },
-      then: code,
-      events: [TAKEN_EVENT[name] ?? ""],
-    }),
-  ]),
-  scenario({
-    name: "groups: the decision holds for those that the agent is in when it is recorded",
-    given: async (stage) => {
-      await withApi(stage);
-      await stage.tenant.policies(
-        `@id("in") permit (principal in AgentGroup::"readers", action, resource);`,
-      );
-      const { services } = stage.instance;
-      await services.agents.setGroups(stage.tenant.id, services.instance.operator, stage.agent.agent.id, ["readers"]);
-      return { ...stage.agent, principal: (await stage.tenant.key(stage.agent)).principal };
-    },
-    when: async (stage, agent) => {
-      const { services } = stage.instance;
-      const { tenant } = stage;
-      expect((await tenant.authorize(agent, "api", { path: "/a" })).decision).toBe("allow");
-      await services.agents.setGroups(tenant.id, services.instance.operator, stage.agent.agent.id, []);
-      return tenant.authorize(agent, "api", { path: "/a" });
-    },
-    then: outcomeIs("deny", "no_permit"),
-    events: ["decision.allowed", "agent.grouped", "decision.denied"],
-  }),
-  scenario({
-    name: "a key that expires is good until that instant",
-    given: async (stage) => {
-      await permitAll(stage);
-      return stage.tenant.key(stage.agent, { expiresInSeconds: 10 });
-    },
-    when: async ({ instance, tenant }, agent) => {
-      instance.clock.advance(9999);
-      expect((await tenant.authorize(agent, "api", { path: "/a" })).decision).toBe("allow");
-      instance.clock.advance(1);
-      return tenant.authorize(agent, "api", { path: "/a" });
-    },
-    then: "unauthenticated",
-    events: ["decision.allowed"],
-  }),
-  scenario({
-    name: "policies: the newer ones decide",
-    given: permitAll,
-    when: async (stage) => {
-      stage.instance.hooks.beforeSubmit = async (unit) => {
-        if (!unit.event.type.startsWith("decision.")) return;
-        stage.instance.hooks.beforeSubmit = undefined;
-        await stage.tenant.policies(`${PERMIT_ALL} @id("stop") forbid (principal, action, resource);`);
-      };
-      return stage.tenant.authorize(stage.agent, "api", { path: "/a" });
-    },
-    then: outcomeIs("deny", "forbidden_by_policy"),
-    events: ["policy.activated", { type: "decision.denied", data: { versions: { policies: 2 } } }],
-  }),
-]);
-
 runScenarios("how long a writ may be asked to be good", [
   ...[0, -1, 301, 1e9, 1.5, Number.NaN].map((ttl) =>
     scenario({
       name: `not ${ttl} s`,
       given: permitAll,
       when: ({ tenant, agent }) => tenant.authorize(agent, "api", { path: "/a" }, ttl),
-      then: "invalid_argument",
+      expected: "invalid_argument",
       events: [],
     }),
   ),

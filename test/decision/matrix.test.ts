@@ -97,7 +97,13 @@ async function decideOnce(
   const written = (await instance.events(tenant)).slice(before);
   return typeof outcome === "string"
     ? { decision: `error ${outcome}`, reasons: [], event: eventOf(written), writ: "none", statements }
-    : { decision: outcome.decision, reasons: reasonsOf(outcome), event: eventOf(written), writ: writOf(outcome), statements };
+    : {
+        decision: outcome.decision,
+        reasons: reasonsOf(outcome),
+        event: eventOf(written),
+        writ: writOf(outcome),
+        statements,
+      };
 }
 
 function asked(call: TestCall) {

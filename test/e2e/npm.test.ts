@@ -126,6 +126,21 @@ describeNpm("npm in front of Writ, verdaccio behind it", () => {
   );
 
   test(
+    "a tarball of megabytes arrives as it was published",
+    async () => {
+      const owner = createNpm(`${registry.direct}/`, registry.token);
+      const content = noise();
+      const made = owner.makePackage({ name: "noise", version: "1.0.0" }, { "noise.txt": content });
+      expect((await owner.run(["publish"], made)).code).toBe(0);
+      const folder = user.makePackage({ name: "user", version: "1.0.0" });
+      const installed = await user.run(["install", "noise"], folder);
+      expect(installed.code).toBe(0);
+      expect(readFileSync(join(folder, "node_modules/noise/noise.txt"), "utf8") === content).toBeTrue();
+    },
+    LONG,
+  );
+
+  test(
     "a client that prefers to wait is answered when somebody approves in a second terminal",
     async () => {
       const folder = npm.makePackage(NEXT, FILES);
@@ -189,6 +204,20 @@ describeNpm("npm in front of Writ, verdaccio behind it", () => {
       await writ.ask(["approve", await pendingApproval("/npm-registry/package/unpublish")]);
       expect(await unpublish()).toMatchObject({ code: 0, stdout: "- @acme/tool\n" });
       expect((await npm.run(["view", "@acme/tool"], folder)).stderr).toContain("E404");
+    },
+    LONG,
+  );
+
+  test(
+    "a package too large to be approved is refused, and the next call works",
+    async () => {
+      const waiting = await writ.list(["approvals"]);
+      const folder = npm.makePackage({ ...MANIFEST, name: "@acme/large" }, { "noise.txt": noise() });
+      const refused = await npm.run(["publish"], folder);
+      expect(refused.code).not.toBe(0);
+      expect(refused.stderr).toContain("E413");
+      expect(await writ.list(["approvals"])).toEqual([...waiting]);
+      expect((await npm.run(["whoami"], folder)).code).toBe(0);
     },
     LONG,
   );
@@ -278,6 +307,12 @@ function putsUpstream(): readonly WireRequest[] {
 
 function changesUpstream(): readonly WireRequest[] {
   return requestsUpstream("PUT", "DELETE");
+}
+
+/** 7 MB of text that does not compress below 5. */
+function noise(): string {
+  const parts = Array.from({ length: 80 }, () => crypto.getRandomValues(new Uint8Array(2 ** 16)));
+  return Buffer.concat(parts).toString("base64");
 }
 
 /** The newest that waits, of a command where one is given. */

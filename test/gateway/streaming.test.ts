@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
 import { parseDelegation } from "#src/ucan/delegation.ts";
 import { until } from "#test/io/calls.ts";
 import { startInstance, type TestInstance } from "#test/support/composed.ts";
@@ -29,7 +29,8 @@ beforeEach(async () => {
 });
 
 const MEGABYTE = 2 ** 20;
-const ends = async () => (await instance.events(tenant)).filter(({ type }) => type === "call.finished").map(({ data }) => data);
+const ends = async () =>
+  (await instance.events(tenant)).filter(({ type }) => type === "call.finished").map(({ data }) => data);
 /** Once so many calls have ended. */
 async function untilEnded(calls: number): ReturnType<typeof ends> {
   for (let i = 0; i < 100; i += 1) {
@@ -48,9 +49,9 @@ async function startBulk(bytes: number): Promise<{ readonly origin: string; rece
   const server = createServer((socket) => {
     socket.on("error", () => undefined);
     let answering = false;
-    socket.on("data", (data) => {
+    socket.on("data", (data: Buffer) => {
       received += data.length;
-      if (answering || !data.subarray(-5).equals(Buffer.from("0\r\n\r\n")) && !data.includes("GET ")) return;
+      if (answering || (!data.subarray(-5).equals(Buffer.from("0\r\n\r\n")) && !data.includes("GET "))) return;
       answering = true;
       socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n`);
       let left = bytes;
@@ -76,7 +77,11 @@ async function startBulk(bytes: number): Promise<{ readonly origin: string; rece
 }
 
 /** A body of so many bytes, made as it is read; `pulled` says how much was. */
-function bulkBody(bytes: number): { readonly stream: ReadableStream<Uint8Array>; pulled(): number; cancelled(): boolean } {
+function bulkBody(bytes: number): {
+  readonly stream: ReadableStream<Uint8Array>;
+  pulled(): number;
+  cancelled(): boolean;
+} {
   let pulled = 0;
   let cancelled = false;
   const stream = new ReadableStream<Uint8Array>(
@@ -183,7 +188,9 @@ describe("a call that is not made", () => {
       expect(body.cancelled()).toBe(true);
     }
     const unknown = bulkBody(MEGABYTE);
-    expect(await rejection(tenant.call(agent, "absent", { method: "POST", path: "/a", body: unknown.stream }))).toBe("not_found");
+    expect(await rejection(tenant.call(agent, "absent", { method: "POST", path: "/a", body: unknown.stream }))).toBe(
+      "not_found",
+    );
     expect(unknown.cancelled()).toBe(true);
     const forged = bulkBody(MEGABYTE);
     const call = { method: "POST", path: "/a", body: forged.stream };
@@ -194,7 +201,9 @@ describe("a call that is not made", () => {
   test("gives up its body when the upstream is not there", async () => {
     upstream.stop();
     const body = bulkBody(MEGABYTE);
-    expect(await rejection(tenant.call(agent, "api", { method: "POST", path: "/a", body: body.stream }))).toBe("upstream_failed");
+    expect(await rejection(tenant.call(agent, "api", { method: "POST", path: "/a", body: body.stream }))).toBe(
+      "upstream_failed",
+    );
     await until(() => body.cancelled());
   });
 
@@ -330,7 +339,12 @@ describe("a crash", () => {
       Array.from({ length: 3 }, () => ["call.finished", "unknown", "outcome_unknown"]),
     );
     const opened = events.filter(({ type }) => type === "decision.allowed").map(({ data }) => data["call"]);
-    expect(events.slice(-3).map(({ data }) => data["call"]).sort()).toEqual(opened.sort());
+    expect(
+      events
+        .slice(-3)
+        .map(({ data }) => data["call"])
+        .sort(),
+    ).toEqual(opened.sort());
     await second.stop();
   });
 });

@@ -1,43 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { gzipSync } from "node:zlib";
-import type { ProxyAnswer } from "#src/gateway/proxy-call.ts";
-import type { ConnectionSettings, NewConnection } from "#src/vault/connections.ts";
+import { describe, expect, test } from "bun:test";
+import type { NewConnection } from "#src/vault/connections.ts";
 import { until } from "#test/io/calls.ts";
-import { startInstance, type TestInstance } from "#test/support/composed.ts";
-import { codeOf, rejection } from "#test/support/scenario.ts";
-import { bodyOf, DEFAULT_SECRET, PERMIT_ALL, type TestAgent, type TestCall, type TestTenant } from "#test/support/tenant.ts";
-import { echo, respond, respondInParts, startUpstream, type TestUpstream } from "#test/support/upstream.ts";
+import { startInstance } from "#test/support/composed.ts";
+import { rejection } from "#test/support/scenario.ts";
+import { bodyOf, DEFAULT_SECRET, PERMIT_ALL, type TestCall } from "#test/support/tenant.ts";
+import { echo, respond, respondInParts } from "#test/support/upstream.ts";
+import { connect, failure, get, headersOf, instance, lastEnd, tenant, textOf, upstream, useStage } from "./stage.ts";
 
-let instance: TestInstance;
-let upstream: TestUpstream;
-let tenant: TestTenant;
-let agent: TestAgent;
-let count = 0;
-
-beforeAll(async () => {
-  instance = await startInstance({ limits: { maxResponseBytes: 2 ** 20 } });
-});
-afterAll(() => instance.stop());
-beforeEach(async () => {
-  count += 1;
-  upstream?.stop();
-  upstream = await startUpstream();
-  tenant = await instance.tenant(`t${count}`);
-  await tenant.policies(PERMIT_ALL);
-  agent = await tenant.agent();
-});
+useStage({ limits: { maxResponseBytes: 2 ** 20 } });
 
 const SECRET = DEFAULT_SECRET;
-const connect = (settings: ConnectionSettings = {}, changes: Partial<NewConnection> = {}) =>
-  tenant.connection({ url: upstream.origin, settings, ...changes });
-const get = (call: Partial<TestCall> = {}) => tenant.call(agent, "api", { path: "/a", ...call });
-const textOf = async (call: Partial<TestCall> = {}): Promise<string> => bodyOf(await get(call));
-const failure = async (call: Partial<TestCall> = {}): Promise<string> => codeOf(await textOf(call).catch((e: unknown) => e));
-const lastEnd = async () => (await instance.events(tenant)).findLast(({ type }) => type === "call.finished")?.data;
-const headersOf = (answer: ProxyAnswer): Map<string, string> => {
-  if (answer.kind !== "response") throw new Error(answer.kind);
-  return new Map(answer.headers);
-};
 
 describe("what the upstream gets", () => {
   test("is the call and the connection's credential, nothing that the agent smuggles in", async () => {
@@ -117,142 +89,19 @@ describe("what the upstream gets", () => {
 
   test("never has two parameters of the credential's name", async () => {
     await connect({}, { credential: { kind: "query", name: "api_key", value: SECRET } });
-    for (const query of ["api_key=x", "a=1&api_key=x", "API_KEY=x", "api%5fkey=x", "api_key", "a;api_key=x", "api_key[]=x"]) {
+    for (const query of [
+      "api_key=x",
+      "a=1&api_key=x",
+      "API_KEY=x",
+      "api%5fkey=x",
+      "api_key",
+      "a;api_key=x",
+      "api_key[]=x",
+    ]) {
       expect(await failure({ query })).toBe("invalid_argument");
     }
     expect(upstream.requests).toEqual([]);
     expect(await textOf({ query: "my_api_key=x" })).toBe("ok");
-  });
-});
-
-describe("an answer that repeats the credential", () => {
-  const FORMS: readonly (readonly [string, string | Uint8Array, readonly string[]])[] = [
-    ["as it is", `x ${SECRET} y`, []],
-    ["as octets", Buffer.concat([Buffer.from([0, 1, 2, 255]), Buffer.from(SECRET), Buffer.from([0, 254])]), ["Content-Type: application/octet-stream"]],
-    ["in base 64", `x ${btoa(`Bearer ${SECRET}`)} y`, []],
-    ["URL-encoded", `u=${encodeURIComponent(SECRET)}`, []],
-    ["in JSON", JSON.stringify({ token: SECRET }), ["Content-Type: application/json"]],
-    ["in gzip", gzipSync(`x ${SECRET} y`), ["Content-Encoding: gzip"]],
-  ];
-  for (const [name, body, headers] of FORMS) {
-    test(`${name}: does not reach the agent`, async () => {
-      await connect();
-      upstream.answer(respond(body, { headers }));
-      const answer = await get();
-      const text = await bodyOf(answer);
-      expect(text).not.toContain(SECRET);
-      expect(text).not.toContain(SECRET.slice(4, 20));
-      expect(text).not.toContain(btoa(`Bearer ${SECRET}`).slice(12, 30));
-      expect(await lastEnd()).toMatchObject({ outcome: "completed", redactions: { "known-value": 1 } });
-    });
-  }
-
-  test("split over chunks at every place", async () => {
-    await connect();
-    for (const cut of [1, 5, SECRET.length - 1]) {
-      upstream.answer(respondInParts([`a ${SECRET.slice(0, cut)}`, `${SECRET.slice(cut)} b`]));
-      const text = await textOf();
-      expect(text).toStartWith("a ");
-      expect(text).toEndWith(" b");
-      expect(text).not.toContain(SECRET.slice(0, cut === 1 ? 8 : cut));
-      expect(text).not.toContain(SECRET.slice(cut, cut + 8));
-    }
-  });
-
-  test("in gzip cut into single bytes", async () => {
-    await connect();
-    const zipped = gzipSync(`a ${SECRET} b`);
-    upstream.answer(respondInParts([...zipped].map((byte) => Uint8Array.of(byte)), ["Content-Encoding: gzip"]));
-    const text = await textOf();
-    expect(text).toStartWith("a ");
-    expect(text).not.toContain(SECRET);
-  });
-
-  test("in a header, a cookie, a challenge", async () => {
-    await connect();
-    upstream.answer(
-      respond("x", {
-        headers: [
-          `X-Echo: ${SECRET}`,
-          `X-Echo-Base64: ${btoa(SECRET)}`,
-          `Set-Cookie: session=${SECRET}`,
-          `WWW-Authenticate: Bearer realm="${SECRET}"`,
-          `Authorization: Bearer ${SECRET}`,
-          `Authentication-Info: ${SECRET}`,
-          "Access-Control-Allow-Origin: *",
-          "Writ-Decision-Id: forged",
-          "ETag: kept",
-        ],
-      }),
-    );
-    const answer = await get();
-    const headers = headersOf(answer);
-    expect(JSON.stringify([...headers])).not.toContain(SECRET);
-    expect(JSON.stringify([...headers])).not.toContain(btoa(SECRET).slice(4, 24));
-    expect([...headers.keys()].sort()).toEqual(["etag", "x-echo", "x-echo-base64"]);
-    expect(answer.kind === "response" && answer.redactions).toBeGreaterThanOrEqual(2);
-  });
-
-  test("without the scheme that stands before it", async () => {
-    await connect({}, { credential: { kind: "header", name: "Authorization", value: `Token ${SECRET}` } });
-    upstream.answer(respond(`you sent ${SECRET}`));
-    expect(await textOf()).not.toContain(SECRET);
-    const cookie = { kind: "header", name: "Cookie", value: `session=${SECRET}; theme=dark` } as const;
-    await tenant.connection({ name: "cookies", url: upstream.origin, credential: cookie });
-    expect(await bodyOf(await tenant.call(agent, "cookies", { path: "/a" }))).not.toContain(SECRET);
-  });
-
-  test("of other people's secrets, in text and not in pictures", async () => {
-    await connect();
-    const token = `ghp_${"a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"}`;
-    upstream.answer(respond(`token ${token}`));
-    expect(await textOf()).not.toContain(token);
-  });
-});
-
-describe("an encoding", () => {
-  test.each([
-    [["Content-Encoding: br"]],
-    [["Content-Encoding: gzip, gzip"]],
-    [["Content-Encoding: gzip", "Content-Encoding: br"]],
-    [["Content-Encoding: identity", "Content-Encoding: gzip, br"]],
-    [["Content-Encoding: zstd"]],
-  ])("that cannot be read is no answer: %p", async (headers) => {
-    await connect();
-    upstream.answer(respond(gzipSync(gzipSync(SECRET)), { headers: [...headers, "X: y"] }));
-    expect(await failure()).toBe("encoding_unreadable");
-    expect(await lastEnd()).toMatchObject({ error: "encoding_unreadable", status: 200 });
-  });
-
-  test("that stands in a second field is seen", async () => {
-    await connect();
-    upstream.answer(respond(gzipSync(`x ${SECRET}`), { headers: ["Content-Encoding: identity", "Content-Encoding: gzip"] }));
-    expect(await textOf()).toBe("x [redacted:known-value]");
-  });
-
-  test("that cannot be read gives its connection up at once", async () => {
-    await connect();
-    upstream.answer((socket) => {
-      socket.write("HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nTransfer-Encoding: chunked\r\n\r\n");
-      socket.write(`${(300_000).toString(16)}\r\n${"x".repeat(300_000)}\r\n`);
-    });
-    expect(await failure()).toBe("encoding_unreadable");
-    await until(() => upstream.closed() === 1);
-  });
-
-  test("that is not what it says, or is cut, fails", async () => {
-    await connect();
-    upstream.answer(respond("not gzip at all", { headers: ["Content-Encoding: gzip"] }));
-    expect(await failure()).toBe("upstream_failed");
-    upstream.answer(respond(gzipSync("x".repeat(1000)).subarray(0, 20), { headers: ["Content-Encoding: gzip"] }));
-    expect(await failure()).toBe("upstream_failed");
-  });
-
-  test("that unpacks to far more than it is stops at the limit", async () => {
-    await connect();
-    upstream.answer(respond(gzipSync(new Uint8Array(32 * 2 ** 20)), { headers: ["Content-Encoding: gzip"] }));
-    expect(await failure()).toBe("upstream_too_large");
-    expect(await lastEnd()).toMatchObject({ error: "upstream_too_large", outcome: "aborted" });
   });
 });
 
@@ -358,7 +207,13 @@ describe("an upstream that misbehaves", () => {
       const theirs = await strict.tenant();
       await theirs.policies(PERMIT_ALL);
       const caller = await theirs.agent();
-      const urls = ["http://metadata.example", "http://internal.example", "http://127.0.0.1:9", "http://[::1]:9", "http://2130706433:9"];
+      const urls = [
+        "http://metadata.example",
+        "http://internal.example",
+        "http://127.0.0.1:9",
+        "http://[::1]:9",
+        "http://2130706433:9",
+      ];
       for (const [index, url] of urls.entries()) {
         await theirs.connection({ name: `c${index}`, url });
         expect(await rejection(theirs.call(caller, `c${index}`, { path: "/a" }))).toBe("destination_refused");
@@ -400,19 +255,5 @@ describe("an upstream that misbehaves", () => {
     for (const form of [credential.value, encodeURIComponent(credential.value), btoa(credential.value).slice(0, 24)]) {
       expect(messages.join("\n")).not.toContain(form);
     }
-  });
-});
-
-describe("the upstream's own address", () => {
-  test("in a registry's answer becomes the proxy's, however it is cut", async () => {
-    await tenant.connection({ name: "npm", connector: "npm-registry", url: upstream.origin });
-    const text = JSON.stringify({ tarball: `${upstream.origin}/left-pad/-/left-pad-1.0.0.tgz`, other: `${upstream.origin}0/x` });
-    const parts = Array.from({ length: Math.ceil(text.length / 7) }, (_, i) => text.slice(i * 7, i * 7 + 7));
-    upstream.answer(respondInParts(parts, ["Content-Type: application/json"]));
-    const answer = JSON.parse(await bodyOf(await tenant.call(agent, "npm", { path: "/left-pad" }))) as object;
-    expect(answer).toEqual({
-      tarball: "http://localhost:8620/v1/proxy/npm/left-pad/-/left-pad-1.0.0.tgz",
-      other: `${upstream.origin}0/x`,
-    });
   });
 });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createServer } from "node:net";
 import { readTarget, readWait } from "#src/http/api/proxy.ts";
 import { type Edge, type Household, settle, startEdge } from "./support.ts";
 
@@ -196,6 +197,19 @@ describe("a call", () => {
     expect(refusal).toStartWith("HTTP/1.1 413");
     expect(refusal).toContain('"code":"body_too_large"');
   });
+});
+
+test("a status that means nothing is the upstream's fault", async () => {
+  const odd = createServer((socket) => {
+    socket.on("error", () => undefined).end("HTTP/1.1 999 No\r\nContent-Length: 2\r\n\r\nok");
+  });
+  await new Promise<void>((resolve) => odd.listen(0, "127.0.0.1", resolve));
+  const { port } = odd.address() as { port: number };
+  const body = { name: "odd", connector: "http", url: `http://127.0.0.1:${port}`, credential: { kind: "none" } };
+  await edge.operate("POST", "/v1/admin/connections", { body });
+  const { status, json } = await edge.ask("GET", "/v1/proxy/odd/x", { token: home.key });
+  expect([status, json.code]).toEqual([502, "upstream_failed"]);
+  odd.close();
 });
 
 describe("a writ", () => {

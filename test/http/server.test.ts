@@ -168,6 +168,22 @@ describe("the operator's socket", () => {
   });
 });
 
+// Some 35 s long: with SOAK=1 alone.
+describe.skipIf(process.env["SOAK"] !== "1")("a wait", () => {
+  test("is longer than the runtime lets a connection be idle by itself, by TCP and on the socket", async () => {
+    const home = await settle(edge, "patient");
+    const headers = { "writ-tenant": "patient" };
+    const body = { call: { connection: "api", method: "DELETE", path: "/a" } };
+    const asked = await edge.ask("POST", "/v1/authorize", { token: home.key, body });
+    const path = `/v1/approvals/${asked.json.approval.id}?wait=35`;
+    const answers = await Promise.all([
+      edge.ask("GET", path, { token: home.key }),
+      edge.operate("GET", path, { headers }),
+    ]);
+    for (const { status, json } of answers) expect([status, json.state]).toEqual([200, "pending"]);
+  }, 60_000);
+});
+
 describe("stopping", () => {
   test("lets nobody wait on, ends what runs, and refuses what comes", async () => {
     const other = await startEdge();

@@ -58,7 +58,10 @@ describe("a credential", () => {
     await tokens.revoke(tenant.id, operator(), revoked.principal.token);
     errors.push(await authenticator.authenticate(revoked.key, "127.0.0.1").catch((error: unknown) => error as Error));
     for (const error of errors) {
-      expect(error).toMatchObject({ code: "unauthenticated", message: "the credential is missing, unknown, expired or revoked" });
+      expect(error).toMatchObject({
+        code: "unauthenticated",
+        message: "the credential is missing, unknown, expired or revoked",
+      });
     }
   });
 
@@ -81,7 +84,10 @@ describe("a credential", () => {
 
   test("of a disabled agent is not told apart before its secret is right", async () => {
     await instance.services.agents.disable(tenant.id, operator(), agent.agent.id);
-    const { text } = await instance.services.tokens.issue(tenant.id, operator(), { kind: "agent", agent: agent.agent.id });
+    const { text } = await instance.services.tokens.issue(tenant.id, operator(), {
+      kind: "agent",
+      agent: agent.agent.id,
+    });
     const forged = agent.key.slice(0, 38) + text.slice(38);
     expect(await prove(forged)).toBe("unauthenticated");
   });
@@ -121,7 +127,9 @@ describe("a credential", () => {
     expect(await issue({ kind: "admin" })).toBe("invalid_argument");
     expect(await rejection(tokens.issue(tenant.id, operator(), { kind: "agent" }))).toBe("invalid_argument");
     const admin = await tokens.issue(tenant.id, operator(), { kind: "admin" });
-    expect(await instance.services.authenticator.authenticate(admin.text, "127.0.0.1")).toMatchObject({ kind: "admin" });
+    expect(await instance.services.authenticator.authenticate(admin.text, "127.0.0.1")).toMatchObject({
+      kind: "admin",
+    });
   });
 });
 

@@ -53,9 +53,7 @@ describe("validatePolicySet", () => {
   test("refuses a wrong type and an attribute that may not be there, once", () => {
     expect(errorsOf(when('context.writ.tier == 5 || context.writ.tier like "r*"'))).toHaveLength(1);
     const missing = errorsOf(when('resource.owner == "acme"', "principal, action, resource is GitHub::Repository"));
-    expect(missing).toEqual([
-      expect.objectContaining({ line: 1, help: expect.stringContaining("has owner") }),
-    ]);
+    expect(missing).toEqual([expect.objectContaining({ line: 1, help: expect.stringContaining("has owner") })]);
     expect(errorsOf(when("context.claimed.x"))).not.toEqual([]);
   });
 

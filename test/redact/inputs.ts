@@ -4,6 +4,10 @@ export function repeated(unit: string, bytes: number): Uint8Array {
   return new Uint8Array(Buffer.concat(Array.from({ length: Math.ceil(bytes / one.length) }, () => one)));
 }
 
+function concat(start: string, bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(Buffer.concat([Buffer.from(start), bytes]));
+}
+
 const RECORD = {
   name: "left-pad",
   version: "1.3.0",
@@ -64,6 +68,8 @@ export function hostile(anchors: readonly string[], bytes: number): ReadonlyMap<
     ["tokens, short", repeated("sk-ant-", bytes)],
     ["escapes", repeated('password:"\\"', bytes)],
     ["long base64", repeated("QUJD", bytes)],
+    ["quotes", repeated(`password='a b" pwd="c d' pass = \\'x y`, bytes)],
+    ["json escapes", concat('{"', repeated("\\u200b\\ud83d\\udc69", bytes))],
     ["psexec", repeated("psexec a -a ", bytes)],
     ["okta", repeated("okta", bytes)],
     ["$5$", repeated("$5$", bytes)],

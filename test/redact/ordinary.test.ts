@@ -23,6 +23,10 @@ describe("ordinary text passes unchanged", () => {
     "const token = this.tokenizer.nextToken(); let password = getPassword(user);",
     "git+ssh://git@github.com/a/b.git http://localhost:4873/x ftp://host:21/a",
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+    "set to [protocol://][user[:password]@]proxyhost[:port]",
+    "account 123456789012 in eu-west-1; AccountId: 123456789012",
+    '{"dependencies":{"verdaccio-htpasswd":"13.0.0-next-8.29","password-prompt":"^1.1.3","x-pass-word":"latest","get-token-secret":"workspace:^10.11.12"}}',
+    '{"passwordChangedAt":"2024-01-02T03:04:05.678Z","password_reset_url":"https://example.com/reset?x=1","token-version":"10.20.30-beta.4"}',
     '["password=",12345678,"x"]',
     '["secret:",12345678901,"x"]',
   ])("%p", (text) => {

@@ -23,7 +23,7 @@ export interface Scenario<Given> {
   readonly given: (stage: Stage) => Promise<Given>;
   readonly when: (stage: Stage, given: Given) => Promise<unknown>;
   /** An error's code, or what looks at the result. */
-  readonly then: string | ((result: unknown, stage: Stage, given: Given) => void | Promise<void>);
+  readonly expected: string | ((result: unknown, stage: Stage, given: Given) => void | Promise<void>);
   /** All events that `when` writes to the tenant's chain, in order. */
   readonly events: readonly ExpectedEvent[];
 }
@@ -58,14 +58,14 @@ export function runScenarios(name: string, rows: readonly Scenario<unknown>[], o
   });
 }
 
-async function runOne(stage: Stage, { given, when, then, events }: Scenario<unknown>): Promise<void> {
+async function runOne(stage: Stage, { given, when, expected, events }: Scenario<unknown>): Promise<void> {
   const prepared = await given(stage);
   const before = (await stage.instance.events(stage.tenant)).at(-1)?.seq ?? 0;
   const result = await when(stage, prepared).catch((error: unknown) => error);
-  if (typeof then === "string") expect(codeOf(result)).toBe(then);
+  if (typeof expected === "string") expect(codeOf(result)).toBe(expected);
   else {
     if (result instanceof Error) throw result;
-    await then(result, stage, prepared);
+    await expected(result, stage, prepared);
   }
   const written = await stage.instance.events(stage.tenant, before);
   expect(written.map(({ type }) => type)).toEqual(

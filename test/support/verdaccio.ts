@@ -8,6 +8,8 @@ import { recordWire, type Wire } from "./wire.ts";
 export interface Verdaccio {
   /** What is to be told to whoever holds the token: a recording wire leads to the registry itself. */
   readonly origin: string;
+  /** The registry itself, for what is to be in it without being seen on the wire. */
+  readonly direct: string;
   /** The one credential that there is. */
   readonly token: string;
   readonly user: string;
@@ -51,6 +53,7 @@ export async function startVerdaccio(folder: string): Promise<Verdaccio> {
     const logText = (): string => readFileSync(logFile, "utf8");
     return {
       origin: wire.origin,
+      direct,
       token,
       user: USER,
       wire,

@@ -60,7 +60,10 @@ describe("two tenants with the same names", () => {
       ["agent", () => services.agents.signerOf(one.tenant.id, theirs.agent)],
       ["key", () => services.tokens.show(one.tenant.id, theirs.key)],
       ["key", () => services.tokens.revoke(one.tenant.id, services.instance.operator, theirs.key)],
-      ["key", () => services.tokens.issue(one.tenant.id, services.instance.operator, { kind: "agent", agent: theirs.agent })],
+      [
+        "key",
+        () => services.tokens.issue(one.tenant.id, services.instance.operator, { kind: "agent", agent: theirs.agent }),
+      ],
       ["connection", () => services.connections.show(one.tenant.id, theirs.connection)],
       ["connection", () => services.connections.disable(one.tenant.id, services.instance.operator, theirs.connection)],
       [
@@ -71,7 +74,10 @@ describe("two tenants with the same names", () => {
             value: "another-secret-value",
           }),
       ],
-      ["connection", () => services.connectionTester.test(one.tenant.id, services.instance.operator, theirs.connection)],
+      [
+        "connection",
+        () => services.connectionTester.test(one.tenant.id, services.instance.operator, theirs.connection),
+      ],
       ["event", () => services.audit.show(one.tenant.id, theirs.event, { openPersonal: true })],
       ["call", () => one.tenant.call(one.agent, theirs.connection, { path: "/a" })],
     ];
@@ -93,7 +99,11 @@ describe("two tenants with the same names", () => {
     const first = await startInstance();
     const upstream = await startUpstream();
     const [one, two] = await startTwins(first, upstream.origin);
-    await one.tenant.connection({ name: "second", url: upstream.origin, credential: { kind: "bearer", value: "second-secret-of-one" } });
+    await one.tenant.connection({
+      name: "second",
+      url: upstream.origin,
+      credential: { kind: "bearer", value: "second-secret-of-one" },
+    });
     const { connections } = first.services;
     const [mine, other, theirs] = await Promise.all([
       connections.show(one.tenant.id, "api"),
@@ -116,10 +126,10 @@ describe("two tenants with the same names", () => {
       () => put.run(second.sealed, second.key, own.id),
       () => put.run(foreign.sealed, own.key, own.id),
       () => {
-        db.run("INSERT INTO data_keys SELECT ?, data_key_id, master_key_id, wrapped, created_at, 1 FROM data_keys WHERE data_key_id = ?", [
-          one.tenant.id,
-          foreign.key,
-        ]);
+        db.run(
+          "INSERT INTO data_keys SELECT ?, data_key_id, master_key_id, wrapped, created_at, 1 FROM data_keys WHERE data_key_id = ?",
+          [one.tenant.id, foreign.key],
+        );
         put.run(foreign.sealed, foreign.key, own.id);
       },
     ];
@@ -151,25 +161,51 @@ describe("a busy instance's folder", () => {
     const { services } = instance;
     const actor = services.instance.operator;
     await tenant.policies(`${PERMIT_ALL} @id("no") forbid (principal, action == Action::"/http/api/patch", resource);`);
-    const secrets = ["bearer-secret-value-1", "basic-secret-value-2", "header-secret-value-3", "query-secret-value-4", "replaced-secret-5"];
+    const secrets = [
+      "bearer-secret-value-1",
+      "basic-secret-value-2",
+      "header-secret-value-3",
+      "query-secret-value-4",
+      "replaced-secret-5",
+    ];
     const [bearer = "", basic = "", header = "", query = "", replaced = ""] = secrets;
     const api = await tenant.connection({ url: upstream.origin, credential: { kind: "bearer", value: bearer } });
-    await tenant.connection({ name: "basic", url: upstream.origin, credential: { kind: "basic", username: "u", password: basic } });
-    await tenant.connection({ name: "header", url: upstream.origin, credential: { kind: "header", name: "x-key", value: header } });
-    await tenant.connection({ name: "query", url: upstream.origin, credential: { kind: "query", name: "key", value: query } });
+    await tenant.connection({
+      name: "basic",
+      url: upstream.origin,
+      credential: { kind: "basic", username: "u", password: basic },
+    });
+    await tenant.connection({
+      name: "header",
+      url: upstream.origin,
+      credential: { kind: "header", name: "x-key", value: header },
+    });
+    await tenant.connection({
+      name: "query",
+      url: upstream.origin,
+      credential: { kind: "query", name: "key", value: query },
+    });
     await tenant.connection({ name: "gh", connector: "github", url: upstream.origin });
-    const agents = await Promise.all(
-      ["zacharias-the-agent", "wilhelmina-the-agent"].map((name) => tenant.agent(name)),
-    );
+    const agents = await Promise.all(["zacharias-the-agent", "wilhelmina-the-agent"].map((name) => tenant.agent(name)));
     const [first, second] = agents as [TestAgent, TestAgent];
-    const personal = ["joe.bloggs@example.com", "claimed-circumstance", "personal-user-name", "commented-in-confidence"];
+    const personal = [
+      "joe.bloggs@example.com",
+      "claimed-circumstance",
+      "personal-user-name",
+      "commented-in-confidence",
+    ];
     const [mail = "", claim = "", user = "", comment = ""] = personal;
     const writs: string[] = [];
+    let runs = 0;
     const busy = async (): Promise<void> => {
+      runs += 1;
+      const dangerous = { method: "DELETE", path: "/a", query: `mail=${mail}&run=${runs}`, claimed: { reason: claim } };
       for (const agent of [first, second]) {
         for (const name of ["api", "basic", "header", "query"]) {
           const call = { path: "/a", query: `mail=${mail}`, claimed: { reason: claim }, body: "", method: "GET" };
-          expect((await tenant.call(agent, name, { path: call.path, query: call.query, claimed: call.claimed })).kind).toBe("response");
+          expect(
+            (await tenant.call(agent, name, { path: call.path, query: call.query, claimed: call.claimed })).kind,
+          ).toBe("response");
         }
         const { writ } = (await tenant.authorize(agent, "api", {
           method: "POST",
@@ -179,13 +215,21 @@ describe("a busy instance's folder", () => {
         })) as Extract<Outcome, { decision: "allow" }>;
         writs.push(writ?.token ?? "");
         const call = { method: "POST", path: "/a", query: `mail=${mail}`, body: "x" };
-        expect(await bodyOf(await tenant.callWith(fromBase64Url(writ?.token ?? ""), "api", call))).toStartWith("POST /a");
+        expect(await bodyOf(await tenant.callWith(fromBase64Url(writ?.token ?? ""), "api", call))).toStartWith(
+          "POST /a",
+        );
         await tenant.call(agent, "api", { method: "PATCH", path: "/a", query: `mail=${mail}` });
         await tenant.call(agent, "gh", { path: `/users/${user}` });
-        await tenant.state(agent, { command: "/github/user/get", resource: { type: "GitHub::User", id: user } }).catch(() => undefined);
-        const asked = await tenant.authorize(agent, "api", { method: "DELETE", path: "/a", query: `mail=${mail}`, claimed: { reason: claim } });
+        await tenant
+          .state(agent, { command: "/github/user/get", resource: { type: "GitHub::User", id: user } })
+          .catch(() => undefined);
+        const asked = await tenant.authorize(agent, "api", dangerous);
         if (asked.decision === "step_up") {
-          await services.approvals.decide(tenant.id, actor, asked.approval.id, { verdict: "denied", method: "host", comment });
+          await services.approvals.decide(tenant.id, actor, asked.approval.id, {
+            verdict: "denied",
+            method: "host",
+            comment,
+          });
         }
       }
     };
@@ -206,7 +250,12 @@ describe("a busy instance's folder", () => {
 
     await instance.halt();
     const bytes = folderBytes(instance.folder);
-    const credentials = [...secrets, ...secrets.map((secret) => btoa(secret)), btoa(`u:${basic}`), ...agents.map(({ key }) => key)];
+    const credentials = [
+      ...secrets,
+      ...secrets.map((secret) => btoa(secret)),
+      btoa(`u:${basic}`),
+      ...agents.map(({ key }) => key),
+    ];
     for (const text of credentials) expect(`${text}: ${bytes.includes(text)}`).toBe(`${text}: false`);
     for (const { key } of agents) expect(bytes.includes(key.split("_").at(-1)?.slice(0, 43) ?? "")).toBe(false);
     for (const text of writs) expect(bytes.includes(text)).toBe(false);
@@ -219,7 +268,8 @@ describe("a busy instance's folder", () => {
       expect(rows.filter((row) => /-the-agent/.test(row.bytes))).toEqual([]);
     }
     db.close();
-    for (const log of instance.logged) for (const text of [...credentials, ...personal]) expect(log).not.toContain(text);
+    for (const log of instance.logged)
+      for (const text of [...credentials, ...personal]) expect(log).not.toContain(text);
 
     const report = await verifyDataFolder(instance.folder);
     expect(report.problems).toEqual([]);

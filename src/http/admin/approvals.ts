@@ -1,6 +1,7 @@
 import { fromUtf8, toBase64, utf8 } from "#src/base/bytes.ts";
 import { isWritError } from "#src/base/errors.ts";
-import type { ApprovalDecision, ApprovalDetails } from "#src/consent/approvals.ts";
+import type { TenantId } from "#src/base/ids.ts";
+import type { Approval, ApprovalDecision, ApprovalDetails, Approvals } from "#src/consent/approvals.ts";
 import { redactText } from "#src/redact/redact.ts";
 import { renderApproval } from "../api/approvals.ts";
 import type { Exchange } from "../exchange.ts";
@@ -22,8 +23,9 @@ export const APPROVAL_ROUTES: readonly Route[] = [
     answers: { 200: "The approvals" },
     handle: async (exchange, _body, { state = "pending", limit }) => {
       const { tenant } = await exchange.manager();
-      const approvals = await exchange.services.approvals.list(tenant, state, limit);
-      return { json: { approvals: approvals.map(renderApproval) } };
+      const { approvals } = exchange.services;
+      const rows = await approvals.list(tenant, state, limit);
+      return { json: { approvals: await Promise.all(rows.map((row) => renderWithSubject(approvals, tenant, row))) } };
     },
   }),
   route({
@@ -134,4 +136,14 @@ function textOf(body: Uint8Array): string | undefined {
     if (isWritError(error)) return undefined;
     throw error;
   }
+}
+
+/** With who asks for what: enough to tell one from another in a list. */
+async function renderWithSubject(
+  approvals: Approvals,
+  tenant: TenantId,
+  approval: Approval,
+): Promise<Readonly<Record<string, unknown>>> {
+  const { agentName, resource, connection } = await approvals.summary(tenant, approval.id);
+  return { ...renderApproval(approval), agent_name: agentName, resource, connection: connection?.name };
 }

@@ -23,6 +23,7 @@ const SETTINGS = object({
   max_response_bytes: optional(integer(1, Number.MAX_SAFE_INTEGER)),
   test_path: optional(text({ max: 2000, pattern: /^\/[!-~]*$/, description: "begins with `/`" })),
   rewrite_origin: optional(flag()),
+  wait_seconds: optional(integer(0, 240)),
 });
 
 /** Connections of a tenant: where calls lead, and the credentials that open the doors there. */
@@ -131,6 +132,7 @@ function toSettings(settings: ValueOf<typeof SETTINGS>): ConnectionSettings {
     max_response_bytes: maxResponseBytes,
     test_path: testPath,
     rewrite_origin: rewriteOrigin,
+    wait_seconds: waitSeconds,
   } = settings;
   return {
     ...(allowedLocations === undefined ? {} : { allowedLocations }),
@@ -139,6 +141,7 @@ function toSettings(settings: ValueOf<typeof SETTINGS>): ConnectionSettings {
     ...(maxResponseBytes === undefined ? {} : { maxResponseBytes }),
     ...(testPath === undefined ? {} : { testPath }),
     ...(rewriteOrigin === undefined ? {} : { rewriteOrigin }),
+    ...(waitSeconds === undefined ? {} : { waitSeconds }),
   };
 }
 
@@ -158,6 +161,7 @@ function renderConnection(connection: Connection): Readonly<Record<string, unkno
       max_response_bytes: settings.maxResponseBytes,
       test_path: settings.testPath,
       rewrite_origin: settings.rewriteOrigin,
+      wait_seconds: settings.waitSeconds,
     },
     status: connection.status,
     created_at: toRfc3339(connection.createdAt),

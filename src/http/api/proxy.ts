@@ -17,6 +17,8 @@ const MAX_CONTEXT_CHARACTERS = 4096;
 const MAX_CONTEXT_DEPTH = 16;
 /** A call may be silent for as long as a runtime's server can bear; the gateway ends what upstreams do not. */
 const SILENCE_SECONDS = 255;
+/** RFC 9110 section 15: a status beyond it is invalid. */
+const MAX_STATUS = 599;
 
 /** `ANY /v1/proxy/{connection}/{path…}`: the upstream call. */
 export const PROXY = route({
@@ -76,7 +78,15 @@ async function proxy(exchange: Exchange): Promise<Reply> {
     if (!isWritError(error, "method_not_allowed")) throw error;
     return problemReply(error.code, error.message, { headers: { allow: CALL_METHODS.join(", ") } });
   }
-  return answer.kind === "response" ? upstreamReply(exchange, answer) : decidedReply(exchange, answer);
+  if (answer.kind === "decided") return decidedReply(exchange, answer);
+  if (answer.status > MAX_STATUS) {
+    if (answer.body instanceof ReadableStream) await answer.body.cancel();
+    throw new WritError(
+      "upstream_failed",
+      `the upstream answered with the status ${answer.status}, which means nothing`,
+    );
+  }
+  return upstreamReply(exchange, answer);
 }
 
 function proxyCaller({ caller }: Exchange): ProxyCaller {

@@ -1,0 +1,132 @@
+import type { Call } from "./call.ts";
+import { type FoundOperand, type FoundOption, type ScannedArguments, scanArguments } from "./option-scan.ts";
+import { type CompiledRule, findVerb, type VerbTable } from "./rule.ts";
+import { higherTier, isAbove, type ReasonCode, type Tier } from "./tier.ts";
+import type { Argument } from "./words.ts";
+
+/** Judges a call by its rule in the table: verb, options, files, and what unknown words might be. */
+export function judgeByRule(call: Call, rule: CompiledRule): void {
+  const scanned = scanArguments(call.args, rule);
+  const isLooking = scanned.options.some((option, at) => isReadOption(option, scanned.options[at - 1], rule));
+  const base = isLooking ? "read" : verbTier(scanned.operands, rule);
+  raise(call, rule, base, describe(call, scanned.operands, rule));
+  for (const option of scanned.options) judgeOption(call, rule, option);
+  judgeUnknown(call, rule, scanned);
+  judgeFiles(call, rule, scanned, isLooking);
+}
+
+function raise(call: Call, rule: CompiledRule, tier: Tier, what: string): void {
+  const byTier: ReasonCode = tier === "danger" ? "destructive" : "changes_state";
+  call.raise(tier, rule.rule.because ?? byTier, what);
+}
+
+function describe(call: Call, operands: readonly FoundOperand[], rule: CompiledRule): string {
+  const verbs = rule.verbs.depth === 0 ? [] : operands.slice(0, rule.verbs.depth).map(({ argument }) => argument.text);
+  return `\`${[call.name, ...verbs].join(" ")}\``;
+}
+
+/** Of a lowering option nothing is guessed: written in full, and not what could be the value of an option before it. */
+function isReadOption(option: FoundOption, before: FoundOption | undefined, rule: CompiledRule): boolean {
+  const written = option.value === undefined ? option.name : `${option.name}=${option.value.text}`;
+  if (!rule.readOptions.has(option.name) && !rule.readOptions.has(written)) return false;
+  if (option.value !== undefined && !rule.readOptions.has(written) && !rule.values.has(option.name)) return false;
+  return before === undefined || before.listed || before.value !== undefined;
+}
+
+/** The tier that an option raises to: a long one also by any beginning of its name, as getopt_long(3) takes it. */
+export function optionTier(name: string, rule: CompiledRule): Tier | undefined {
+  const exact = rule.options.get(name);
+  if (exact !== undefined || !name.startsWith("--") || name.length < 4) return exact;
+  if (rule.flags.has(name) || rule.values.has(name)) return undefined;
+  let found: Tier | undefined;
+  for (const [long, tier] of rule.longOptions) {
+    if (long.startsWith(name)) found = found === undefined ? tier : higherTier(found, tier);
+  }
+  return found;
+}
+
+function judgeOption(call: Call, rule: CompiledRule, { name, value }: FoundOption): void {
+  if (rule.outputs.has(name) && value !== undefined) {
+    if (value.text !== "-") call.touch(value, "write");
+    return;
+  }
+  if (rule.inputs.has(name) && value !== undefined) {
+    if (value.text !== "-") call.touch(value, "read");
+    return;
+  }
+  const tier = optionTier(name, rule);
+  if (tier !== undefined) raise(call, rule, tier, `\`${call.name} ${name}\``);
+}
+
+/** The highest tier of all ways to read the first words, where an unlisted option may have taken one as its value. */
+export function verbTier(operands: readonly FoundOperand[], rule: CompiledRule): Tier {
+  if (rule.verbs.depth === 0) return rule.rule.tier;
+  const words = operands.map(({ argument }) => argument.text);
+  let tier = oneVerbTier(words, rule);
+  if (!operands.some(({ maybeValue }) => maybeValue)) return tier;
+  tier = higherTier(tier, oneVerbTier(operands.filter((word) => !word.maybeValue).map((word) => word.argument.text), rule));
+  return operands[0]?.maybeValue === true ? higherTier(tier, oneVerbTier(words.slice(1), rule)) : tier;
+}
+
+function oneVerbTier(words: readonly string[], rule: CompiledRule): Tier {
+  if (rule.rule.verbAt !== "anywhere") return findVerb(rule.verbs, words) ?? rule.rule.tier;
+  for (let at = 0; at < Math.min(words.length, 8); at += 1) {
+    const tier = findVerb(rule.verbs, words.slice(at));
+    if (tier !== undefined) return tier;
+  }
+  return rule.rule.tier;
+}
+
+/** An unknown word might be any verb or option: never `read` where the table has more, and all of it where the line made it. */
+function judgeUnknown(call: Call, rule: CompiledRule, scanned: ScannedArguments): void {
+  const verbUnknown = rule.verbs.depth > 0 && scanned.operands.slice(0, rule.verbs.depth).some(isUnknownVerb(rule.verbs, scanned));
+  const optionUnknown = scanned.wild !== "itself" && hasRaisingOption(rule);
+  if (verbUnknown) raiseUnknown(call, rule.ceiling);
+  else if (optionUnknown) {
+    raiseUnknown(call, scanned.wild === "line" ? optionCeiling(rule) : lowerOf(optionCeiling(rule), "write"));
+  } else if (scanned.globbed && hasRaisingOption(rule)) raiseUnknown(call, "write");
+}
+
+function isUnknownVerb(verbs: VerbTable, { operands }: ScannedArguments): (operand: FoundOperand) => boolean {
+  const known = operands.findIndex(({ argument }) => !argument.known);
+  const before = operands.slice(0, known === -1 ? undefined : known).map(({ argument }) => argument.text);
+  // A path that is complete before the first unknown word stays what it is.
+  const isSettled = before.length > 0 && findVerb(verbs, before) !== undefined;
+  return ({ argument }) => !argument.known && argument.mayBe !== "itself" && !isSettled;
+}
+
+function raiseUnknown(call: Call, tier: Tier): void {
+  call.raise(tier, "unresolved", `\`${call.name}\` gets words that are only known at run time`);
+}
+
+function hasRaisingOption(rule: CompiledRule): boolean {
+  return rule.options.size > 0;
+}
+
+function optionCeiling(rule: CompiledRule): Tier {
+  let ceiling: Tier = "read";
+  for (const tier of rule.options.values()) ceiling = higherTier(ceiling, tier);
+  return ceiling;
+}
+
+function lowerOf(a: Tier, b: Tier): Tier {
+  return isAbove(a, b) ? b : a;
+}
+
+function judgeFiles(call: Call, { rule }: CompiledRule, scanned: ScannedArguments, isLooking: boolean): void {
+  const files: readonly Argument[] = scanned.operands.map(({ argument }) => argument).slice(rule.skip ?? 0);
+  const paths = files.filter(({ text }) => text !== "-");
+  switch (rule.files) {
+    case undefined:
+      return;
+    case "copy":
+    case "move":
+      paths.forEach((path, at) => {
+        const isTarget = at === paths.length - 1 && paths.length > 1 && !isLooking;
+        call.touch(path, isTarget ? "write" : rule.files === "move" && !isLooking ? "delete" : "read");
+      });
+      return;
+    default:
+      for (const path of paths) call.touch(path, isLooking ? "read" : rule.files);
+  }
+}
