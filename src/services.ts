@@ -133,16 +133,10 @@ export async function createServices(ground: Ground): Promise<Services> {
   const authority = createAuthority({ reader, connections, connectors, epochOf });
   const authorizer = createAuthorizer({ maxSets: MAX_POLICY_SETS });
   const checkCapacity = capacity.check;
-  const decider = createDecider({
-    authority,
-    authorizer,
-    approvals,
-    recorder,
-    keyring,
-    ids,
-    clock,
-    checkCapacity,
-  });
+  const decider = observeDecisions(
+    createDecider({ authority, authorizer, approvals, recorder, keyring, ids, clock, checkCapacity }),
+    metrics,
+  );
   const active = createActiveCalls();
   const forwarder = createForwarder({
     connections,
@@ -200,5 +194,23 @@ export async function createServices(ground: Ground): Promise<Services> {
       perTenant: limits.ratePerTenant,
     }),
     reader,
+  };
+}
+
+/** The same decider, counted: whichever edge asks. */
+function observeDecisions(decider: Decider, metrics: WritMetrics): Decider {
+  return {
+    decide: async (ask, extrasOf) => {
+      const began = performance.now();
+      try {
+        const outcome = await decider.decide(ask, extrasOf);
+        metrics.decisions.increment(outcome.decision, outcome.tier);
+        metrics.decisionDuration.observe((performance.now() - began) / 1000, outcome.decision);
+        return outcome;
+      } catch (error) {
+        metrics.decisions.increment("error", "unknown");
+        throw error;
+      }
+    },
   };
 }

@@ -9,7 +9,8 @@ const COLUMNS: readonly Column[] = [
   ["STATE", "state"],
   ["TIER", "tier"],
   ["COMMAND", "command"],
-  ["AGENT", "agent"],
+  ["RESOURCE", "resource.id"],
+  ["AGENT", "agent_name"],
   ["EXPIRES", "expires_at"],
 ];
 const STATES = ["pending", "approved", "denied", "expired", "used", "revoked"];

@@ -53,6 +53,8 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
   return {
     decide: async (asked, extrasOf) => {
       checkCapacity();
+      // A run would stand in `context.writ` as a fact; there are none yet, so any that is named is a claim.
+      if (asked.run !== undefined) throw new WritError("not_found", "there is no such run");
       if (asked.mint !== undefined) checkLifetime(asked.mint.ttlSeconds);
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
         const now = clock.now();

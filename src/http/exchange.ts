@@ -15,8 +15,6 @@ export interface ExchangeGround {
   readonly clock: Clock;
   /** Fires when the server begins to stop, so that nobody waits on. */
   readonly stopping: AbortSignal;
-  /** Told when the operator accepted the clock. */
-  readonly onClockAccepted: (at: number) => void;
 }
 
 /** How a use of a key is remembered. */
@@ -108,11 +106,6 @@ export class Exchange {
   operator(): Extract<Caller, { kind: "operator" }> {
     invariant(this.caller.kind === "operator", "the route is the operator's");
     return this.caller;
-  }
-
-  /** Lets readiness know that the clock is taken as it is. */
-  noteClockAccepted(at: number): void {
-    this.ground.onClockAccepted(at);
   }
 
   /** Fires when the client is gone or the server begins to stop: for whoever waits. */

@@ -22,8 +22,6 @@ export interface ReadinessGround {
   /** Throws when the disk is at its reserve. */
   readonly checkCapacity: () => void;
   readonly isStopping: () => boolean;
-  /** Milliseconds; null: never. The operator's word that the clock is right. */
-  readonly clockAcceptedAt: () => number | null;
 }
 
 /** How long an answer stands: whoever asks every moment costs no more. */
@@ -58,10 +56,10 @@ function checkDisk({ checkCapacity }: ReadinessGround): Promise<ReadinessCheck> 
   });
 }
 
-function checkClock({ reader, clock, clockAcceptedAt }: ReadinessGround): Promise<ReadinessCheck> {
+function checkClock({ reader, clock }: ReadinessGround): Promise<ReadinessCheck> {
   return check("clock", async () => {
     const now = clock.now();
-    const accepted = clockAcceptedAt();
+    const accepted = (await readInstance(reader))?.clockAcceptedAt ?? null;
     if (accepted !== null && now >= accepted - CLOCK_TOLERANCE_MS) return "accepted by the operator";
     for (const { tenantId, name } of await readTenants(reader)) {
       const head = await readHead(reader, tenantId);

@@ -60,7 +60,6 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const stopping = new AbortController();
   const isStopping = (): boolean => stopping.signal.aborted;
   const keyUse = createKeyUse(services.recorder);
-  let clockAcceptedAt: number | null = null;
   const ground: DispatchGround = {
     services,
     config,
@@ -70,9 +69,6 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     metrics,
     keyUse,
     stopping: stopping.signal,
-    onClockAccepted: (at) => {
-      clockAcceptedAt = at;
-    },
   };
   const dispatcher = createDispatcher(ground);
   const readiness = createReadiness({
@@ -81,7 +77,6 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     clock,
     checkCapacity: capacity.check,
     isStopping,
-    clockAcceptedAt: () => clockAcceptedAt,
   });
   let description: string | undefined;
   const routes = allRoutes({

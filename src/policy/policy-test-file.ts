@@ -145,7 +145,7 @@ class FileReader {
   private list(check: Check): Check {
     return (value, path) => {
       if (!Array.isArray(value)) this.fail(path, "a list was expected");
-      else value.forEach((each, place) => check(each, [...path, place]));
+      else for (const [place, each] of value.entries()) check(each, [...path, place]);
     };
   }
 

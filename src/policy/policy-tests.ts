@@ -2,7 +2,7 @@ import type { Authorizer } from "./authorizer.ts";
 import { parsePolicyText } from "./cedar.ts";
 import type { EntityJson, PolicyRequest } from "./closure.ts";
 import { decideTwice, type PolicyDecision } from "./decide-twice.ts";
-import { createExpressionSet, type ExpressionSet, withCosigned } from "./expression-set.ts";
+import { createExpressionSet, type Expression, type ExpressionSet, withCosigned } from "./expression-set.ts";
 import type { CompiledPolicy } from "./policy-set.ts";
 import type { PolicyTest, PolicyTestFile } from "./policy-test-file.ts";
 import { type SchemaTier, schemaTierOf, type TenantSchema } from "./schema.ts";
@@ -184,7 +184,9 @@ interface PolicySeen {
   matched: number;
   determined: number;
   readonly clauses: { readonly kind: "when" | "unless"; seenTrue: boolean; seenFalse: boolean; seenError: boolean }[];
-  readonly expressions: ExpressionSet | undefined;
+  readonly bodies: readonly Expression[];
+  /** Made when a test first meets the policy. */
+  expressions: ExpressionSet | undefined;
 }
 
 class Coverage {
@@ -198,7 +200,8 @@ class Coverage {
         matched: 0,
         determined: 0,
         clauses: conditions.map(({ kind }) => ({ kind, seenTrue: false, seenFalse: false, seenError: false })),
-        expressions: conditions.length === 0 ? undefined : createExpressionSet(conditions.map(({ body }) => body)),
+        bodies: conditions.map(({ body }) => body),
+        expressions: undefined,
       });
     }
   }
@@ -233,8 +236,11 @@ class Coverage {
 }
 
 /** A clause behind one that did not hold was not looked at. */
-function noteClauses({ clauses, expressions }: PolicySeen, request: PolicyRequest): void {
-  const truths = expressions?.evaluate(request) ?? [];
+function noteClauses(seen: PolicySeen, request: PolicyRequest): void {
+  const { clauses, bodies } = seen;
+  if (bodies.length === 0) return;
+  seen.expressions ??= createExpressionSet(bodies);
+  const truths = seen.expressions.evaluate(request);
   for (const [place, clause] of clauses.entries()) {
     const kind = truths[place]?.kind;
     if (kind === "true") clause.seenTrue = true;

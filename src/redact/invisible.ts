@@ -107,6 +107,17 @@ function plainBytes(text: Uint8Array, at: number, escapes: boolean): number {
   return SUSPECT_PAIRS[(lead << 8) | next] === 0 ? 1 : 0;
 }
 
+/** Where the ASCII characters from `at` on end that begin no escape. */
+function asciiEnd(text: Uint8Array, at: number, escapes: boolean): number {
+  let end = at;
+  while (end < text.length) {
+    const byte = text[end] as number;
+    if (byte >= 0x80 || (escapes && byte === BACKSLASH)) break;
+    end += 1;
+  }
+  return end;
+}
+
 function cleanText(state: CleaningState, text: Uint8Array, final: boolean, findings: Findings): Uint8Array[] {
   const escapes = state.escapes === true;
   let kept = EMPTY;
@@ -119,6 +130,12 @@ function cleanText(state: CleaningState, text: Uint8Array, final: boolean, findi
   let boundary = 0;
   let removed = 0;
   while (at < end) {
+    const ascii = asciiEnd(text, at, escapes);
+    if (ascii > at) {
+      before = ascii - 1;
+      at = ascii;
+      continue;
+    }
     const plain = plainBytes(text, at, escapes);
     if (plain > 0) {
       if (((text[at] as number) & 0xc0) !== 0x80) before = at;

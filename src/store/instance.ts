@@ -7,6 +7,8 @@ export interface InstanceRow {
   readonly instanceId: string;
   readonly operatorSubjectId: string;
   readonly createdAt: number;
+  /** When an operator took the wall clock as right although it was behind a chain's head; null: never. */
+  readonly clockAcceptedAt: number | null;
 }
 
 /** A published seal key. */
@@ -35,7 +37,7 @@ export interface TenantRow {
 const TENANT_COLUMNS = `tenant_id AS tenantId, name, kind, status, created_at AS createdAt,
   policy_version AS policyVersion, settings`;
 
-export function insertInstance(row: InstanceRow): Statement {
+export function insertInstance(row: Omit<InstanceRow, "clockAcceptedAt">): Statement {
   return {
     sql: "INSERT INTO instance (id, instance_id, created_at, operator_subject_id) VALUES (1, ?, ?, ?)",
     params: [row.instanceId, row.createdAt, row.operatorSubjectId],
@@ -45,7 +47,8 @@ export function insertInstance(row: InstanceRow): Statement {
 
 export function readInstance(reader: Reader): Promise<InstanceRow | undefined> {
   return reader.get(
-    `SELECT instance_id AS instanceId, operator_subject_id AS operatorSubjectId, created_at AS createdAt FROM instance`,
+    `SELECT instance_id AS instanceId, operator_subject_id AS operatorSubjectId, created_at AS createdAt,
+      clock_accepted_at AS clockAcceptedAt FROM instance`,
     [],
   );
 }

@@ -102,31 +102,36 @@ function bulkBody(bytes: number): {
 }
 
 describe("a call that needs no person streams", () => {
-  test("50 MB up and 50 MB down, in bounded memory", async () => {
-    const size = 50 * MEGABYTE;
+  test("100 MB up and 100 MB down, in bounded memory", async () => {
+    // The first round fills the allocator's pools; what counts is that more bytes need no more of them.
+    await transfer(16 * MEGABYTE);
+    const growth = await transfer(100 * MEGABYTE);
+    expect(growth / MEGABYTE).toBeLessThan(80);
+  }, 20_000);
+
+  /** Sends and receives so many bytes; gives how much the process grew meanwhile. */
+  async function transfer(size: number): Promise<number> {
     const bulk = await startBulk(size);
-    await tenant.connection({ name: "bulk", url: bulk.origin });
+    await tenant.connection({ name: `bulk-${size}`, url: bulk.origin });
     Bun.gc(true);
     const before = process.memoryUsage.rss();
     let peak = before;
-    const sample = (): void => {
-      peak = Math.max(peak, process.memoryUsage.rss());
-    };
     const body = bulkBody(size);
-    const answer = await tenant.call(agent, "bulk", { method: "POST", path: "/a", body: body.stream });
-    sample();
+    const answer = await tenant.call(agent, `bulk-${size}`, { method: "POST", path: "/a", body: body.stream });
+    peak = Math.max(peak, process.memoryUsage.rss());
     expect(bulk.received()).toBeGreaterThan(size);
     let received = 0;
     if (answer.kind !== "response") throw new Error(answer.kind);
     for await (const chunk of answer.body as ReadableStream<Uint8Array>) {
       received += chunk.length;
-      if (received % (4 * MEGABYTE) < chunk.length) sample();
+      if (received % (4 * MEGABYTE) < chunk.length) peak = Math.max(peak, process.memoryUsage.rss());
     }
     expect(received).toBe(size);
-    expect(await ends()).toMatchObject([{ outcome: "completed", request_bytes: size, response_bytes: size }]);
-    expect((peak - before) / MEGABYTE).toBeLessThan(48);
+    expect((await ends()).at(-1)).toMatchObject({ outcome: "completed", request_bytes: size, response_bytes: size });
     bulk.stop();
-  }, 20_000);
+    console.log("GROWTH", size / MEGABYTE, (peak - before) / MEGABYTE);
+    return peak - before;
+  }
 
   test("no faster than the agent reads, and no faster than the upstream reads", async () => {
     const bulk = await startBulk(200 * MEGABYTE);
@@ -312,8 +317,12 @@ describe("a stream that runs is cut", () => {
     await theirs.connection({ url: upstream.origin });
     upstream.answer(openEnded);
     await theirs.call(await theirs.agent(), "api", { path: "/a" });
+    other.hooks.beforeSubmit = async (unit) => {
+      if (unit.event.type === "call.finished") await Bun.sleep(50);
+    };
     const started = performance.now();
     await other.services.gateway.drain(50);
+    expect(performance.now() - started).toBeGreaterThan(95);
     expect(performance.now() - started).toBeLessThan(1000);
     const [last] = (await other.events(theirs)).slice(-1);
     expect(last).toMatchObject({ type: "call.finished", data: { outcome: "aborted", error: "not_ready" } });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { WritError } from "#src/base/errors.ts";
 import { createReadiness, type ReadinessGround } from "#src/http/readiness.ts";
+import type { SqlValue } from "#src/store/unit.ts";
 import { type Edge, type Household, settle, startEdge } from "./support.ts";
 
 let edge: Edge;
@@ -40,7 +41,6 @@ describe("/healthz and /readyz", () => {
       clock: { now: () => Date.now() },
       checkCapacity: () => undefined,
       isStopping: () => false,
-      clockAcceptedAt: () => null,
       ...changes,
     });
     const failing = async (changes: Partial<ReadinessGround>) =>
@@ -52,7 +52,13 @@ describe("/healthz and /readyz", () => {
     expect(await failing({})).toEqual([]);
     expect(await failing({ checkCapacity: full })).toEqual(["disk"]);
     expect(await failing({ clock: past })).toEqual(["clock"]);
-    expect(await failing({ clock: past, clockAcceptedAt: past.now })).toEqual([]);
+    const instance = { instanceId: "i", operatorSubjectId: "s", createdAt: 0, clockAcceptedAt: past.now() };
+    const accepting = {
+      ...edge.app.services.reader,
+      get: async <Row>(sql: string, params: readonly SqlValue[]) =>
+        sql.includes("FROM instance") ? (instance as Row) : edge.app.services.reader.get<Row>(sql, params),
+    };
+    expect(await failing({ clock: past, reader: accepting })).toEqual([]);
     expect(await failing({ isStopping: () => true })).toEqual(["server"]);
     expect(await failing({ dataFolder: "/nowhere" })).toEqual(["store"]);
     const broken = {

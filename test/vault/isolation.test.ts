@@ -220,9 +220,8 @@ describe("a busy instance's folder", () => {
         );
         await tenant.call(agent, "api", { method: "PATCH", path: "/a", query: `mail=${mail}` });
         await tenant.call(agent, "gh", { path: `/users/${user}` });
-        await tenant
-          .state(agent, { command: "/github/user/get", resource: { type: "GitHub::User", id: user } })
-          .catch(() => undefined);
+        const { target } = await tenant.authorize(agent, "gh", { path: `/users/${user}` });
+        expect((await tenant.state(agent, { command: target.command, resource: target.resource })).decision).toBe("allow");
         const asked = await tenant.authorize(agent, "api", dangerous);
         if (asked.decision === "step_up") {
           await services.approvals.decide(tenant.id, actor, asked.approval.id, {

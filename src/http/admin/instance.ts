@@ -64,7 +64,6 @@ export const INSTANCE_ROUTES: readonly Route[] = [
       const { services, clock } = exchange;
       await services.tenants.acceptClock(services.instance);
       const at = clock.now();
-      exchange.noteClockAccepted(at);
       return { json: { accepted_at: toRfc3339(at) } };
     },
   }),
