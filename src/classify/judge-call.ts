@@ -1,8 +1,12 @@
 import type { Call } from "./call.ts";
+import { findRule } from "./command-table.ts";
 import { findSpecial } from "./special-table.ts";
 import { judgeByRule } from "./judge-rule.ts";
 import { judgeRuns } from "./judge-runs.ts";
-import { baseName, commandName, isTemporary, plainPath } from "./paths.ts";
+import { scanArguments } from "./option-scan.ts";
+import { commandName } from "./paths.ts";
+import { runFile } from "./run-file.ts";
+import type { CompiledRule } from "./rule.ts";
 import type { Argument } from "./words.ts";
 
 /** Judges one simple command whose words are expanded. */
@@ -26,23 +30,42 @@ export function judgeCall(call: Call, name: Argument): void {
     else call.raise("write", "unknown_command", `\`${name.text}\` is not a known command`);
     return;
   }
+  judgeKnown(call, rule);
+}
+
+function judgeKnown(call: Call, rule: CompiledRule): void {
   if (asksForHelp(call)) return;
   const special = rule.rule.special;
   if (special !== undefined && findSpecial(special)(call) === "done") return;
   if (rule.rule.runs !== undefined && judgeRuns(call, rule.rule.runs) === "done") return;
+  if (rule.rule.nested === true && judgeNested(call, rule)) return;
   judgeByRule(call, rule);
 }
 
-/** Runs a program by its path: as good as running any code that may stand there. */
-function runFile(call: Call, name: Argument): void {
-  call.touch(name, "execute");
-  const plain = plainPath(name.text);
-  const isProject = !/^(?:[/~]|\.\.)/.test(plain) && !isTemporary(name.text);
-  const tool = baseName(plain);
-  if (isProject) call.raise("write", "runs_file", `runs \`${plain}\``);
-  else if (/^(?:\/opt\/|\/snap\/bin\/|\/nix\/store\/|\/usr\/lib|\/usr\/libexec)/.test(plain) && !isTemporary(plain)) {
-    call.raise("write", "unknown_command", `\`${tool}\` is not a known command`);
-  } else call.raise("danger", "runs_file", `runs \`${plain}\`, which lies outside the project`);
+/** Judges by the rule of the verb, where it has one; by all that may be meant where an unlisted option stands before it. */
+function judgeNested(call: Call, rule: CompiledRule): boolean {
+  const { operands } = scanArguments(call.args, rule);
+  let isFound = false;
+  for (const [index, { argument, at, maybeValue }] of operands.slice(0, 4).entries()) {
+    const next = operands[index + 1];
+    const longer = next === undefined ? undefined : findRule(`${call.name}:${argument.text}:${next.argument.text}`);
+    const found = longer ?? findRule(`${call.name}:${argument.text}`);
+    if (found !== undefined && argument.known) {
+      const isLonger = longer !== undefined && next !== undefined;
+      const name = isLonger ? `${argument.text} ${next.argument.text}` : argument.text;
+      judgeLeading(call, rule, at);
+      judgeKnown({ ...call, name: `${call.name} ${name}`, args: call.args.slice((isLonger ? next.at : at) + 1), rule: found }, found);
+      isFound = true;
+    }
+    if (!maybeValue) break;
+  }
+  return isFound;
+}
+
+/** Options before the verb count as they do for the command itself. */
+function judgeLeading(call: Call, rule: CompiledRule, end: number): void {
+  const leading = call.args.slice(0, end);
+  if (leading.length > 0) judgeByRule({ ...call, args: leading }, { ...rule, rule: { ...rule.rule, tier: "read" } });
 }
 
 /** `--help` or `--version` as the only word that is not a verb, of a command that runs nothing that its words name. */

@@ -2,7 +2,7 @@ import type { Call } from "./call.ts";
 import { type FoundOperand, type FoundOption, type ScannedArguments, scanArguments } from "./option-scan.ts";
 import { type CompiledRule, findVerb, type VerbTable } from "./rule.ts";
 import { higherTier, isAbove, type ReasonCode, type Tier } from "./tier.ts";
-import type { Argument } from "./words.ts";
+import { type Argument, unknownArgument } from "./words.ts";
 
 /** Judges a call by its rule in the table: verb, options, files, and what unknown words might be. */
 export function judgeByRule(call: Call, rule: CompiledRule): void {
@@ -54,6 +54,7 @@ function judgeOption(call: Call, rule: CompiledRule, { name, value }: FoundOptio
     if (value.text !== "-") call.touch(value, "read");
     return;
   }
+  if (rule.code.has(name)) call.runShell(value ?? unknownArgument("…"));
   const tier = optionTier(name, rule);
   if (tier !== undefined) raise(call, rule, tier, `\`${call.name} ${name}\``);
 }

@@ -1,5 +1,5 @@
 import type { Call } from "./call.ts";
-import { type FoundOperand, scanArguments } from "./option-scan.ts";
+import { type FoundOperand, type ScannedArguments, scanArguments } from "./option-scan.ts";
 import { optionTier } from "./judge-rule.ts";
 import { type CompiledRule, type RunsRule, wordsOf } from "./rule.ts";
 import { type Argument, knownArgument, unknownArgument } from "./words.ts";
@@ -10,15 +10,15 @@ export function judgeRuns(call: Call, runs: RunsRule): "done" | "continue" {
   if (rule === undefined) return "continue";
   const args = runs.dashes === true ? beforeDashes(call.args) : call.args;
   const scanned = scanArguments(args, rule, true);
-  judgeOptions(call, rule, runs, scanned.options);
+  judgeOptions(call, rule, scanned.options);
   if (runs.dashes === true) return runDashed(call, runs);
   const verbs = wordsOf(runs.verbs);
-  const starts = commandStarts(scanned.operands);
+  const starts = commandStarts(args, scanned.operands);
   if (verbs.length > 0 && !verbs.includes(scanned.operands[0]?.argument.text ?? "")) return "continue";
   const isLooking = scanned.options.some(({ name }) => rule.readOptions.has(name));
   if (isLooking && rule.readOptions.size > 0) return "done";
   if (starts.length === 0) {
-    if (scanned.options.some(({ name }) => wordsOf(runs.code).includes(name))) return "done";
+    if (scanned.options.some(({ name }) => rule.code.has(name))) return "done";
     call.raise(runs.alone ?? rule.rule.tier, "changes_state", `\`${call.name}\` with nothing to run`);
     return "done";
   }
@@ -26,28 +26,21 @@ export function judgeRuns(call: Call, runs: RunsRule): "done" | "continue" {
   return "done";
 }
 
-function judgeOptions(
-  call: Call,
-  rule: CompiledRule,
-  runs: RunsRule,
-  options: ReturnType<typeof scanArguments>["options"],
-): void {
-  const codes = wordsOf(runs.code);
+function judgeOptions(call: Call, rule: CompiledRule, options: ScannedArguments["options"]): void {
   for (const { name, value } of options) {
     const tier = optionTier(name, rule);
-    if (codes.includes(name)) call.runShell(value ?? unknownArgument("…"));
+    if (rule.code.has(name)) call.runShell(value ?? unknownArgument("…"));
     else if (rule.outputs.has(name) && value !== undefined) call.touch(value, "write");
     else if (tier !== undefined) call.raise(tier, "changes_state", `\`${call.name} ${name}\``);
   }
 }
 
 /** Where the command may begin: behind an unlisted option, that option's value might be taken for it. */
-function commandStarts(operands: readonly FoundOperand[]): readonly (readonly Argument[])[] {
+function commandStarts(args: readonly Argument[], operands: readonly FoundOperand[]): readonly (readonly Argument[])[] {
   const starts: (readonly Argument[])[] = [];
-  for (let at = 0; at < operands.length; at += 1) {
-    starts.push(operands.slice(at).map(({ argument }) => argument));
-    if (operands[at]?.maybeValue !== true) break;
-    if (starts.length > 4) break;
+  for (const { at, maybeValue } of operands) {
+    starts.push(args.slice(at));
+    if (!maybeValue || starts.length > 4) break;
   }
   return starts;
 }

@@ -32,6 +32,10 @@ export interface CommandRule {
   readonly outputs?: string;
   /** Options whose value names a file that is read. */
   readonly inputs?: string;
+  /** Options whose value a shell parses and runs. */
+  readonly code?: string;
+  /** Verbs have rules of their own, under `name:verb` or `name:verb:verb`. */
+  readonly nested?: boolean;
   /** `words`: an option with one dash is a whole word (`-name`), never a cluster. */
   readonly style?: "clusters" | "words";
   readonly runs?: RunsRule;
@@ -52,8 +56,6 @@ export interface RunsRule {
   readonly skip?: number;
   /** Verbs before the command; without one of them nothing is run. */
   readonly verbs?: string;
-  /** Options whose value a shell parses. */
-  readonly code?: string;
   /** The words are joined by blanks and parsed by a shell. */
   readonly joins?: boolean;
   /** `NAME=value` may stand before the command. */
@@ -69,16 +71,14 @@ export interface RunsRule {
   readonly alone?: Tier;
 }
 
-/** Functions that judge what a table cannot say. */
+/** Functions that judge what a table cannot say; each stands in the folder `special`. */
 export type SpecialName =
   | "alias"
   | "awk"
   | "curl"
   | "dd"
   | "declare"
-  | "docker"
-  | "echo"
-  | "env"
+  | "docker-run"
   | "eval"
   | "find"
   | "fzf"
@@ -86,18 +86,14 @@ export type SpecialName =
   | "http-api"
   | "interpreter"
   | "java"
-  | "kubectl"
-  | "npm"
   | "read-variable"
   | "rm"
-  | "rsync"
   | "sed"
   | "shell"
   | "source"
   | "sql"
   | "ssh"
   | "tar"
-  | "test"
   | "trap"
   | "xargs";
 
@@ -111,6 +107,7 @@ export interface CompiledRule {
   readonly flags: ReadonlySet<string>;
   readonly outputs: ReadonlySet<string>;
   readonly inputs: ReadonlySet<string>;
+  readonly code: ReadonlySet<string>;
   readonly verbs: VerbTable;
   /** The highest tier that an option or a verb can give. */
   readonly ceiling: Tier;
@@ -139,10 +136,11 @@ export function compileRule(rule: CommandRule): CompiledRule {
     options,
     longOptions: [...options].filter(([name]) => name.startsWith("--")),
     readOptions,
-    values: new Set([...wordsOf(rule.values), ...outputs, ...inputs, ...wordsOf(rule.runs?.code)]),
+    values: new Set([...wordsOf(rule.values), ...outputs, ...inputs, ...wordsOf(rule.code)]),
     flags: new Set([...wordsOf(rule.flags), ...wordsOf(rule.read)]),
     outputs,
     inputs,
+    code: new Set(wordsOf(rule.code)),
     verbs,
     ceiling: tiers.includes("danger") ? "danger" : tiers.includes("write") ? "write" : "read",
   };

@@ -114,7 +114,7 @@ export interface Approvals {
   revoke(tenant: TenantId, actor: SubjectId, approval: string): Promise<void>;
   /** Resolves when the approval leaves `pending`, or after so many milliseconds. */
   wait(tenant: TenantId, approval: string, milliseconds: number, signal?: AbortSignal): Promise<void>;
-  /** Closes what is past its time, a bounded number at once. */
+  /** Closes what is past its time, a bounded number at once, and removes bodies that no open approval needs. */
   expireOverdue(tenant: TenantId): Promise<number>;
 }
 
@@ -173,6 +173,13 @@ export function createApprovals(dependencies: ApprovalsDependencies): Approvals 
     });
     await spool.remove(tenant, row.approvalId);
     waiters.wake(row.approvalId);
+  };
+
+  /** Such as one whose unit never committed, because the process or its disk failed in between. */
+  const removeUnneeded = async (tenant: TenantId, approval: ApprovalId): Promise<void> => {
+    if (requested.has(approval)) return;
+    const state = (await readApproval(reader, tenant, approval))?.state;
+    if (state !== "pending" && state !== "approved") await spool.remove(tenant, approval);
   };
 
   const sealDetails = async (approval: ApprovalId, { tenant, details }: ApprovalRequest) =>
@@ -305,6 +312,7 @@ export function createApprovals(dependencies: ApprovalsDependencies): Approvals 
     expireOverdue: async (tenant) => {
       const rows = await readOverdueApprovals(reader, tenant, clock.now(), 100);
       for (const row of rows) await close(tenant, row, "expired", "system").catch(ignoreConflict);
+      for (const approval of await spool.list(tenant)) await removeUnneeded(tenant, approval);
       return rows.length;
     },
   };

@@ -1,7 +1,7 @@
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { WritError } from "#src/base/errors.ts";
-import type { ApprovalId, TenantId } from "#src/base/ids.ts";
+import { type ApprovalId, isId, type TenantId } from "#src/base/ids.ts";
 import { ensureFolder, readFileChecked, writeFileDurably } from "#src/io/durable-file.ts";
 import type { TenantKeys } from "#src/vault/tenant-keys.ts";
 
@@ -10,7 +10,10 @@ export interface Spool {
   put(tenant: TenantId, approval: ApprovalId, body: Uint8Array): Promise<void>;
   /** Undefined where the call had no body or the approval is over. */
   get(tenant: TenantId, approval: ApprovalId): Promise<Uint8Array | undefined>;
+  /** What cannot be removed stays, sealed, until the next {@link list} finds it: nothing is undone for its sake. */
   remove(tenant: TenantId, approval: ApprovalId): Promise<void>;
+  /** The approvals that a body is kept for. */
+  list(tenant: TenantId): Promise<readonly ApprovalId[]>;
 }
 
 /** How much may wait at a time. */
@@ -21,10 +24,11 @@ export const SPOOL_LIMITS = {
 } as const;
 
 const HEADER_END = 0x0a;
+const SUFFIX = ".sealed";
 
 /** A spool in a folder; a file a body, sealed under the tenant's data key and bound to its approval. */
 export function createSpool(folder: string, keys: TenantKeys): Spool {
-  const pathOf = (tenant: TenantId, approval: ApprovalId): string => join(folder, tenant, `${approval}.sealed`);
+  const pathOf = (tenant: TenantId, approval: ApprovalId): string => join(folder, tenant, `${approval}${SUFFIX}`);
   return {
     put: async (tenant, approval, body) => {
       const { dataKeyId, sealed } = await keys.sealValue(tenant, `spool ${approval}`, 1, body);
@@ -42,7 +46,11 @@ export function createSpool(folder: string, keys: TenantKeys): Spool {
       const dataKeyId = Buffer.from(file.subarray(0, end)).toString();
       return keys.openValue(tenant, `spool ${approval}`, 1, { dataKeyId, sealed: file.subarray(end + 1) });
     },
-    remove: (tenant, approval) => rm(pathOf(tenant, approval), { force: true }),
+    remove: (tenant, approval) => rm(pathOf(tenant, approval), { force: true }).catch(() => undefined),
+    list: async (tenant) => {
+      const names = await readdir(join(folder, tenant)).catch(() => []);
+      return names.map((name) => name.replace(SUFFIX, "")).filter((name) => isId("approval", name));
+    },
   };
 }
 

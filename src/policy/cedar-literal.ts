@@ -45,7 +45,7 @@ export function renderLiterals(kind: SlotKind, value: SlotValue): readonly strin
     case "commands":
       return texts(value).map((each) => quote(matching(each, COMMAND, "commands such as `/github/issues/create`")));
     case "pattern":
-      return [`"${text(value).split("*").map(escape).join("*")}"`];
+      return [`"${text(value).split("*").map(escapeText).join("*")}"`];
     case "long":
       return [String(integer(value))];
     case "count":
@@ -59,10 +59,10 @@ export function renderLiterals(kind: SlotKind, value: SlotValue): readonly strin
 
 /** A string as a Cedar literal. */
 export function quote(value: string): string {
-  return `"${escape(value)}"`;
+  return `"${escapeText(value)}"`;
 }
 
-function escape(value: string): string {
+function escapeText(value: string): string {
   return value
     .replace(/[\\"]/g, (character) => `\\${character}`)
     .replace(UNSEEN, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);

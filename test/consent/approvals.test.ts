@@ -324,6 +324,16 @@ describe("what waits", () => {
     expect((await types()).length).toBe(before);
   });
 
+  test("keeps nothing that no open approval needs: what a crash left is swept", async () => {
+    const approval = await ask();
+    const folder = join(instance.folder, "spool", tenant.id);
+    await Bun.write(join(folder, "apr_00000000000000000000000000.sealed"), "left by a crash");
+    await Bun.write(join(folder, "note.txt"), "not ours");
+    await instance.services.approvals.expireOverdue(tenant.id);
+    expect(spoolOf().sort()).toEqual([`${approval}.sealed`, "note.txt"].sort());
+    expect((await instance.services.approvals.details(tenant.id, approval)).body).toBeDefined();
+  });
+
   test("keeps nothing on the disk where its record fails, and counts no more", async () => {
     const epoch = instance.services.recorder.epochOf(tenant.id);
     instance.hooks.beforeSubmit = async (unit) => {

@@ -129,7 +129,6 @@ describe("a call that needs no person streams", () => {
     expect(received).toBe(size);
     expect((await ends()).at(-1)).toMatchObject({ outcome: "completed", request_bytes: size, response_bytes: size });
     bulk.stop();
-    console.log("GROWTH", size / MEGABYTE, (peak - before) / MEGABYTE);
     return peak - before;
   }
 

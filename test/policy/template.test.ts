@@ -155,7 +155,9 @@ describe("rendering", () => {
   test("takes a star in a pattern for any text, and nothing else", () => {
     const [literal] = renderLiterals("pattern", 'a*"\\b');
     const json = parsePolicyText(`permit(principal, action, resource) when { "x" like ${literal} };`);
-    expect(JSON.stringify(json)).toContain('"pattern":[{"Literal":"a"},"Wildcard",{"Literal":"\\"\\\\b"}]');
+    expect(JSON.stringify(json)).toContain(
+      '"pattern":[{"Literal":"a"},"Wildcard",{"Literal":"\\""},{"Literal":"\\\\"},{"Literal":"b"}]',
+    );
   });
 
   test.each<[SlotKind, SlotValue]>([

@@ -221,7 +221,9 @@ describe("a busy instance's folder", () => {
         await tenant.call(agent, "api", { method: "PATCH", path: "/a", query: `mail=${mail}` });
         await tenant.call(agent, "gh", { path: `/users/${user}` });
         const { target } = await tenant.authorize(agent, "gh", { path: `/users/${user}` });
-        expect((await tenant.state(agent, { command: target.command, resource: target.resource })).decision).toBe("allow");
+        expect((await tenant.state(agent, { command: target.command, resource: target.resource })).decision).toBe(
+          "allow",
+        );
         const asked = await tenant.authorize(agent, "api", dangerous);
         if (asked.decision === "step_up") {
           await services.approvals.decide(tenant.id, actor, asked.approval.id, {
