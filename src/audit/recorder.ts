@@ -144,8 +144,12 @@ export function refusedError(reason: Extract<UnitResult, { kind: "refused" }>["r
 }
 
 async function composeData(change: Change, eventId: string, sealer: PersonalSealer): Promise<string> {
+  const members = Object.keys(change.data);
+  // Nearly every decision has nothing personal in it, and is not copied.
+  if (!members.some((member) => change.data[member] instanceof Personal)) return canonicalize(change.data);
   const data: Record<string, Json | PersonalValue | undefined> = {};
-  for (const [member, value] of Object.entries(change.data)) {
+  for (const member of members) {
+    const value = change.data[member];
     data[member] = value instanceof Personal ? await sealMember(change.tenant, eventId, member, value, sealer) : value;
   }
   return canonicalize(data);

@@ -33,9 +33,18 @@ export async function verifyDataFolder(folder: string, options: VerifyFolderOpti
 }
 
 /** Verifies an evidence bundle in a file. Throws `invalid_argument` when the file cannot be read. */
-export async function verifyBundleFile(path: string, options: VerifyBundleOptions = {}): Promise<BundleReport> {
+export function verifyBundleFile(path: string, options: VerifyBundleOptions = {}): Promise<BundleReport> {
+  return verifyBundleStream(createReadStream(path, { highWaterMark: 256 * 1024 }), path, options);
+}
+
+/** The same of a stream of its bytes, which an error names by `path`. */
+export async function verifyBundleStream(
+  chunks: AsyncIterable<Uint8Array>,
+  path: string,
+  options: VerifyBundleOptions = {},
+): Promise<BundleReport> {
   try {
-    return await verifyBundle(readLines(createReadStream(path, { highWaterMark: 256 * 1024 })), options);
+    return await verifyBundle(readLines(chunks), options);
   } catch (error) {
     if (isWritError(error)) throw error;
     throw new WritError("invalid_argument", `cannot read \`${path}\`: ${messageOf(error)}`, { cause: error });

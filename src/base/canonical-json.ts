@@ -58,11 +58,17 @@ function canonicalContainer(value: object): string {
   return `${text}}`;
 }
 
-/** Most objects have few keys, and many have them in order already: looking costs less than sorting. */
+/** Up to so many keys are sorted by insertion, which costs nothing where they are in order, and little where they are few. */
+const FEW_KEYS = 32;
+
 function sortedKeys(record: object): readonly string[] {
   const keys = Object.keys(record);
+  if (keys.length > FEW_KEYS) return keys.sort();
   for (let i = 1; i < keys.length; i += 1) {
-    if ((keys[i - 1] as string) > (keys[i] as string)) return keys.sort();
+    const key = keys[i] as string;
+    let at = i;
+    for (; at > 0 && (keys[at - 1] as string) > key; at -= 1) keys[at] = keys[at - 1] as string;
+    keys[at] = key;
   }
   return keys;
 }

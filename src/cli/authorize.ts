@@ -27,7 +27,7 @@ export const authorize: Command = {
     { name: "context", value: "NAME=VALUE", many: true, help: "what the agent says of the circumstances" },
     { name: "ttl", value: "DURATION", help: "how long the writ is to be good, at most 300s; 60s unless given" },
     { name: "wait", value: "DURATION", help: "wait so long for a person where one is needed, then ask again" },
-    { name: "key-file", value: "FILE", help: "where the agent's key is; `WRIT_TOKEN` unless given" },
+    { name: "key-file", value: "FILE", help: "where the agent's key is; `WRIT_TOKEN`, with `WRIT_URL`, unless given" },
   ],
   notes: ["Give --command and --resource, or the call, or both: then they must agree. Exit: 0 allowed, 1 not."],
   run: async (context, args) => {

@@ -4,6 +4,7 @@ import { type Config, parseConfig } from "#src/config/config.ts";
 import { databasePath } from "#src/store/database.ts";
 import type { RunningApp } from "./application.ts";
 import type { Command } from "./command.ts";
+import { programName, shellWord } from "./program-name.ts";
 import { notifyServiceManager } from "./service-manager.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -52,7 +53,8 @@ function stopSignal(): Promise<string> {
 async function greet(terminal: Terminal, config: Config, app: RunningApp, isFirstRun: boolean): Promise<void> {
   await terminal.print(`writ listens on ${app.address}`);
   if (!isFirstRun) return;
-  const writ = config.dataFolder === "./data" ? "writ" : `WRIT_DATA=${config.dataFolder} writ`;
+  const name = programName(process.execPath, Bun.which("writ"), process.cwd());
+  const writ = config.dataFolder === "./data" ? name : `WRIT_DATA=${shellWord(config.dataFolder)} ${name}`;
   await terminal.print();
   await terminal.print("Next, from another terminal:");
   for (const line of nextSteps(writ)) await terminal.print(`  ${line}`);

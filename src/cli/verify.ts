@@ -1,7 +1,8 @@
 import { statSync } from "node:fs";
-import { verifyBundleFile, verifyDataFolder } from "#src/audit/verify.ts";
+import { verifyBundleFile, verifyBundleStream, verifyDataFolder } from "#src/audit/verify.ts";
 import { messageOf, WritError } from "#src/base/errors.ts";
 import type { VerifyProblem, VerifyReport } from "#src/ledger/report.ts";
+import type { BundleReport } from "#src/ledger/verify-bundle.ts";
 import type { Command, ExitCode } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -31,7 +32,8 @@ export const verify: Command = {
     },
   ],
   notes: [
-    "PATH is a data folder, with a server on it or without, or an evidence bundle (`writ audit export`).",
+    "PATH is a data folder, with a server on it or without, or an evidence bundle (`writ audit export`); `-` is a bundle on",
+    "standard input.",
     "Without --key the evidence is only shown to agree with itself: whoever made it could have made all of it.",
     "Exit: 0 verified, 1 not, 2 unreadable.",
   ],
@@ -39,7 +41,7 @@ export const verify: Command = {
     const pinned = args.list("key");
     let code: ExitCode = 0;
     for (const path of args.allAt("PATH")) {
-      const found = await tryVerify(path, pinned);
+      const found = await tryVerify(terminal, path, pinned);
       if (args.has("json")) await terminal.printJson(found);
       else if ("error" in found) await terminal.note(`writ: ${found.path}: ${found.error}`);
       else await printFinding(terminal, found);
@@ -55,22 +57,30 @@ function worse(a: ExitCode, b: ExitCode): ExitCode {
   return a === 2 || b === 2 ? 2 : 0;
 }
 
-async function tryVerify(path: string, pinned: readonly string[]): Promise<Finding | { path: string; error: string }> {
+async function tryVerify(
+  terminal: Terminal,
+  path: string,
+  pinned: readonly string[],
+): Promise<Finding | { path: string; error: string }> {
   try {
-    return await verifyPath(path, pinned);
+    return await verifyPath(terminal, path, pinned);
   } catch (error) {
     return { path, error: messageOf(error) };
   }
 }
 
-async function verifyPath(path: string, pinned: readonly string[]): Promise<Finding> {
+async function verifyPath(terminal: Terminal, path: string, pinned: readonly string[]): Promise<Finding> {
+  if (path === "-") return ofBundle(path, await verifyBundleStream(terminal.input(), path, { pinned }));
   const status = statSync(path, { throwIfNoEntry: false });
   if (status === undefined) throw new WritError("invalid_argument", "there is nothing here");
   if (status.isDirectory()) {
     const { ok, instance, chains, problems } = await verifyDataFolder(path, { pinned });
     return { path, kind: "folder", ok, instance, chains, problems };
   }
-  const { instance, ...chain } = await verifyBundleFile(path, { pinned });
+  return ofBundle(path, await verifyBundleFile(path, { pinned }));
+}
+
+function ofBundle(path: string, { instance, ...chain }: BundleReport): Finding {
   return { path, kind: "bundle", ok: chain.ok, instance, chains: [chain], problems: [] };
 }
 

@@ -1,5 +1,5 @@
 import { WritError } from "#src/base/errors.ts";
-import type { TenantId } from "#src/base/ids.ts";
+import type { TenantId, TokenId } from "#src/base/ids.ts";
 import type { RouteTable } from "#src/connector/table.ts";
 import { toAgent } from "#src/identity/agents.ts";
 import type { AgentPrincipal } from "#src/identity/authenticate.ts";
@@ -12,6 +12,7 @@ import type { Reader } from "#src/store/reader.ts";
 import { readToken } from "#src/store/tokens.ts";
 import type { Connection, Connections } from "#src/vault/connections.ts";
 import type { Connectors } from "#src/vault/connectors.ts";
+import { createEntitySource, type EntitySource } from "./stored-entities.ts";
 
 /** A tenant's active policies. */
 export interface ActivePolicies {
@@ -21,7 +22,7 @@ export interface ActivePolicies {
 }
 
 /** What decisions rest on, from memory; each answer is right for the authority epoch that it is asked under. */
-export interface Authority {
+export interface Authority extends EntitySource {
   epochOf(tenant: TenantId): number;
   /**
    * Who was proven some time ago, as of now: with the agent's groups of now. Throws `unauthenticated` where tenant or key
@@ -30,6 +31,8 @@ export interface Authority {
    * @param now milliseconds
    */
   current(principal: AgentPrincipal, now: number): Promise<AgentPrincipal>;
+  /** The same of a token that is no agent's: throws `unauthenticated` where it or its tenant no longer hold. */
+  requireToken(tenant: TenantId, token: TokenId, now: number): Promise<void>;
   policies(tenant: TenantId): Promise<ActivePolicies>;
   /** By id or name; `not_found`. */
   connection(tenant: TenantId, idOrName: string): Promise<Connection>;
@@ -49,6 +52,8 @@ interface TenantCache {
   readonly epoch: number;
   readonly policies: { value: Promise<ActivePolicies> | undefined };
   readonly principals: Map<string, Promise<Standing>>;
+  /** Until when a token holds, in milliseconds; null for ever. */
+  readonly tokens: Map<string, Promise<number | null>>;
   readonly connections: Map<string, Promise<Connection>>;
   readonly tables: Map<string, Promise<RouteTable>>;
 }
@@ -66,6 +71,7 @@ const MAX_REMEMBERED = 2000;
 /** Makes the authority. */
 export function createAuthority({ reader, connections, connectors, epochOf }: AuthorityDependencies): Authority {
   const caches = new Map<TenantId, TenantCache>();
+  const { reach } = createEntitySource(reader, epochOf);
   const indexes = new Map<string, Promise<PolicyIndex>>();
 
   const cacheOf = (tenant: TenantId): TenantCache => {
@@ -76,6 +82,7 @@ export function createAuthority({ reader, connections, connectors, epochOf }: Au
       epoch,
       policies: { value: undefined },
       principals: new Map(),
+      tokens: new Map(),
       connections: new Map(),
       tables: new Map(),
     };
@@ -111,6 +118,11 @@ export function createAuthority({ reader, connections, connectors, epochOf }: Au
       if (standing.expiresAt !== null && standing.expiresAt <= now) throw new WritError("unauthenticated");
       return standing.principal;
     },
+    requireToken: async (tenant, token, now) => {
+      const expiresAt = await remember(cacheOf(tenant).tokens, token, () => loadTokenExpiry(reader, tenant, token));
+      if (expiresAt !== null && expiresAt <= now) throw new WritError("unauthenticated");
+    },
+    reach,
     policies: (tenant) => {
       const { policies } = cacheOf(tenant);
       policies.value ??= loadPolicies(tenant).catch((error: unknown) => {
@@ -138,6 +150,14 @@ async function loadStanding(reader: Reader, principal: AgentPrincipal): Promise<
   }
   if (agentRow.status !== "active") throw new WritError("agent_disabled");
   return { principal: { ...principal, agent: toAgent(agentRow) }, expiresAt: token.expiresAt };
+}
+
+async function loadTokenExpiry(reader: Reader, tenant: TenantId, token: TokenId): Promise<number | null> {
+  const [tenantRow, row] = await Promise.all([readTenant(reader, tenant), readToken(reader, tenant, token)]);
+  if (tenantRow?.status !== "active" || row === undefined || row.revokedAt !== null) {
+    throw new WritError("unauthenticated");
+  }
+  return row.expiresAt;
 }
 
 async function loadIndex(reader: Reader, tenant: TenantId, version: number): Promise<PolicyIndex> {

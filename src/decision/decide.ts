@@ -13,7 +13,7 @@ import { composeDecisionEvent, type DecisionExtras, type Verdict } from "./decis
 import { digestTarget } from "./digest-target.ts";
 import { checkLifetime, mintWrit } from "./grant.ts";
 import type { MintedWrit, Outcome } from "./outcome.ts";
-import { buildRequest } from "./policy-request.ts";
+import { buildRequest, rootsOf } from "./policy-request.ts";
 import { type Reason, type ReasonCode, reason } from "./reasons.ts";
 import { resolveTarget, type Target } from "./target.ts";
 
@@ -65,7 +65,8 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
           resolveTarget(authority, ask),
           authority.policies(ask.principal.tenant),
         ]);
-        const request = buildRequest(requestParts(ask, target, now));
+        const stored = await authority.reach(ask.principal.tenant, rootsOf(ask.principal, target));
+        const request = buildRequest({ ...requestParts(ask, target, now), stored });
         const policyDecision = decideTwice(dependencies.authorizer, policies.index, request.policyRequest);
         const verdict = await judge(dependencies, ask, target, policies, policyDecision, now);
         const decisionId = newId("decision", ids);
@@ -99,7 +100,7 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
 
 const EVENT_SUFFIX = { allow: "allowed", deny: "denied", step_up: "step_up" } as const;
 
-function requestParts(ask: Ask, target: Target, now: number): Parameters<typeof buildRequest>[0] {
+function requestParts(ask: Ask, target: Target, now: number): Omit<Parameters<typeof buildRequest>[0], "stored"> {
   const claimedAttributes = ask.stated?.resource.attributes;
   return {
     principal: ask.principal,

@@ -1,5 +1,5 @@
 import { type EventData, Personal } from "#src/audit/recorder.ts";
-import type { JsonObject } from "#src/base/canonical-json.ts";
+import type { Json, JsonObject } from "#src/base/canonical-json.ts";
 import type { Approval } from "#src/consent/approvals.ts";
 import type { PolicyDecision } from "#src/policy/decide-twice.ts";
 import type { Statement } from "#src/store/unit.ts";
@@ -60,8 +60,15 @@ export function composeDecisionEvent(parts: DecisionParts): EventData {
     tier: target.tier,
     resource_type: target.resource.type,
     resource: personal(target.resource.id, target.personalId),
-    resource_entity: personal(request.resourceEntity as unknown as JsonObject, areAttributesPersonal(target)),
+    resource_entity: personal(
+      request.resourceEntity as unknown as JsonObject,
+      areAttributesPersonal(target) || request.isResourceStored,
+    ),
     entities: { ref: `sha256:${request.shared.sha256}` },
+    stored_entities:
+      request.storedEntities.length === 0
+        ? undefined
+        : new Personal(principal.subject, request.storedEntities as unknown as Json),
     context: request.writContext,
     claimed: Object.keys(claimed).length === 0 ? undefined : personal(claimed),
     connection: target.connection?.id,

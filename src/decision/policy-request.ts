@@ -5,7 +5,9 @@ import type { RunId } from "#src/base/ids.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
 import type { AgentPrincipal } from "#src/identity/authenticate.ts";
 import type { EntityJson, PolicyRequest } from "#src/policy/closure.ts";
+import { type EntityUid, entityKey, readEntityUid } from "#src/policy/scope.ts";
 import type { Blob } from "#src/store/unit.ts";
+import { type StoredEntities, withStored } from "./stored-entities.ts";
 import type { Target } from "./target.ts";
 
 /** A request as Cedar gets it, and the same in the form that the event keeps. */
@@ -15,6 +17,13 @@ export interface BuiltRequest {
   readonly shared: Blob;
   /** The one that is not: the resource as evaluated. */
   readonly resourceEntity: EntityJson;
+  /** Whether it has attributes that the entity store gave it. */
+  readonly isResourceStored: boolean;
+  /**
+   * What the entity store added: ancestors and whatever attributes lead to, and the agent as it was evaluated, named by its
+   * id. Each stands in place of one of `shared` that has its name.
+   */
+  readonly storedEntities: readonly EntityJson[];
   /** `context.writ`, without `cosigned`. */
   readonly writContext: JsonObject;
 }
@@ -28,6 +37,19 @@ export interface RequestParts {
   readonly run?: RunId;
   /** Milliseconds. */
   readonly now: number;
+  /** What {@link rootsOf} reaches in the entity store. */
+  readonly stored: StoredEntities;
+}
+
+/** The entities that a request is about: what the entity store says of them and of what they are in takes part. */
+export function rootsOf(principal: AgentPrincipal, target: Target): readonly EntityUid[] {
+  const { name, groups } = principal.agent;
+  return [
+    { type: "Agent", id: name },
+    ...groups.map((id) => ({ type: "AgentGroup", id })),
+    target.resource,
+    ...(target.connection === undefined ? [] : [{ type: "Connection", id: target.connection.name }]),
+  ];
 }
 
 /**
@@ -48,27 +70,66 @@ export function buildRequest(parts: RequestParts): BuiltRequest {
   const claimed = checkClaims(
     parts.claimedAttributes === undefined ? parts.claimed : { ...parts.claimed, resource: parts.claimedAttributes },
   );
-  const resourceEntity: EntityJson = {
+  const derived: EntityJson = {
     uid: target.resource,
     attrs: { ...target.attributes },
     parents: target.connection === undefined ? [] : [{ type: "Connection", id: target.connection.name }],
   };
+  const storedResource = parts.stored.get(entityKey(target.resource));
+  const resourceEntity = withStored(derived, storedResource);
+  const others = parts.stored.size === 0 ? NOTHING_STORED : mergeStored(principal, target, shared, parts.stored);
   return {
     policyRequest: {
       principal: { type: "Agent", id: principal.agent.name },
       action: { type: "Action", id: target.command },
       resource: target.resource,
       context: { writ: writContext, claimed },
-      entities: isBare(resourceEntity) ? shared.entities : [...shared.entities, resourceEntity],
+      entities: [
+        ...(others.evaluated ?? shared.entities),
+        ...(isBare(resourceEntity) ? [] : [resourceEntity]),
+      ],
     },
     shared: shared.blob,
     resourceEntity,
+    isResourceStored: storedResource !== undefined,
+    storedEntities: others.recorded,
     writContext,
   };
 }
 
 function isBare({ attrs, parents }: EntityJson): boolean {
   return parents.length === 0 && Object.keys(attrs).length === 0;
+}
+
+interface MergedEntities {
+  /** All but the resource; undefined where the shared ones are all. */
+  readonly evaluated: readonly EntityJson[] | undefined;
+  /** As {@link BuiltRequest.storedEntities}. */
+  readonly recorded: readonly EntityJson[];
+}
+
+const NOTHING_STORED: MergedEntities = { evaluated: undefined, recorded: [] };
+
+/** The shared entities with what is stored of the agent, and all other stored ones. */
+function mergeStored(
+  principal: AgentPrincipal,
+  target: Target,
+  shared: SharedEntities,
+  stored: StoredEntities,
+): MergedEntities {
+  const { id, name, groups } = principal.agent;
+  const agentKey = entityKey({ type: "Agent", id: name });
+  const own = new Set([agentKey, entityKey(target.resource), entityKey({ type: "Action", id: target.command })]);
+  const others = [...stored].filter(([key]) => !own.has(key)).map(([, entity]) => entity);
+  const storedAgent = stored.get(agentKey);
+  if (storedAgent === undefined) return { evaluated: [...shared.entities, ...others], recorded: others };
+  const parents = groups.map((group) => ({ type: "AgentGroup", id: group }));
+  const agent = withStored({ uid: { type: "Agent", id: name }, attrs: {}, parents }, storedAgent);
+  const rest = shared.entities.filter(({ uid }) => entityKey(readEntityUid(uid)) !== agentKey);
+  return {
+    evaluated: [agent, ...rest, ...others],
+    recorded: [{ ...agent, uid: { type: "Agent", id } }, ...others],
+  };
 }
 
 interface SharedEntities {

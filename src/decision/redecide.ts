@@ -4,7 +4,7 @@ import type { AgentPrincipal } from "#src/identity/authenticate.ts";
 import type { Authorizer } from "#src/policy/authorizer.ts";
 import { decideOnce } from "#src/policy/decide-twice.ts";
 import type { Authority } from "./authority.ts";
-import { buildRequest } from "./policy-request.ts";
+import { buildRequest, rootsOf } from "./policy-request.ts";
 import type { Target } from "./target.ts";
 
 /** What {@link redecide} needs. */
@@ -25,7 +25,8 @@ export async function redecide(
   cosigned: boolean,
 ): Promise<void> {
   const { index } = await authority.policies(principal.tenant);
-  const { policyRequest } = buildRequest({ principal, target, claimed: {}, now: clock.now() });
+  const stored = await authority.reach(principal.tenant, rootsOf(principal, target));
+  const { policyRequest } = buildRequest({ principal, target, claimed: {}, now: clock.now(), stored });
   const decision = decideOnce(authorizer, index, policyRequest, cosigned);
   if (decision.decision === "allow") return;
   throw new WritError("writ_mismatch", "the policies do not allow this call under a writ that names no call", {

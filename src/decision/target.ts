@@ -55,6 +55,12 @@ export async function resolveTarget(authority: Authority, ask: Ask): Promise<Tar
   return target;
 }
 
+/** A command on a resource as they are stated, without a call. Throws `invalid_argument` for what is neither. */
+export async function resolveCommand(authority: Authority, tenant: TenantId, stated: StatedTarget): Promise<Target> {
+  checkStated(stated);
+  return resolveStated(authority, tenant, stated);
+}
+
 async function resolveCall(authority: Authority, tenant: TenantId, call: AskedCall): Promise<Target> {
   const connection = await authority.connection(tenant, call.connection);
   if (connection.status !== "active") throw new WritError("connection_disabled");

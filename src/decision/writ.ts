@@ -3,6 +3,7 @@ import { WritError } from "#src/base/errors.ts";
 import { isId, type TenantId } from "#src/base/ids.ts";
 import { toAgent } from "#src/identity/agents.ts";
 import type { AgentPrincipal } from "#src/identity/authenticate.ts";
+import { settingsOf } from "#src/identity/tenants.ts";
 import { readAgentByDid } from "#src/store/agents.ts";
 import { readTenant } from "#src/store/instance.ts";
 import type { Reader } from "#src/store/reader.ts";
@@ -32,6 +33,8 @@ export interface OpenedWrit {
   readonly meta: WritMeta;
   /** The agent that it was minted for, as of now. */
   readonly principal: AgentPrincipal;
+  /** Whether it must come with an invocation that the agent signed. */
+  readonly requiresProof: boolean;
   /** The tenant's key that signed it. */
   readonly issuer: string;
   /** The authority epoch that all of this was read under. */
@@ -95,6 +98,7 @@ export function createWritChecker({ reader, keyring, clock, epochOf }: WritCheck
       root,
       meta,
       principal,
+      requiresProof: principal.agent.requireProof || settingsOf(tenant).requireProof,
       issuer: root.issuer,
       epoch,
       revoked: await findRevoked(reader, meta.tenant, presented),
@@ -103,11 +107,11 @@ export function createWritChecker({ reader, keyring, clock, epochOf }: WritCheck
 
   const check = (writ: OpenedWrit, command: string, args: WritArguments): void => {
     const now = clock.now() / 1000;
-    const { presented, revoked, principal, issuer } = writ;
+    const { presented, revoked, requiresProof, issuer } = writ;
     const isRevokedCid = (cid: string): boolean => revoked.has(cid);
     if (presented.invocation === undefined) {
-      if (principal.agent.requireProof) {
-        throw new WritError("writ_invalid", "this agent proves possession of its key: send an invocation");
+      if (requiresProof) {
+        throw new WritError("writ_invalid", "possession of the agent's key must be proven: send an invocation");
       }
       const grant = verifyDelegationChain({
         proofs: presented.proofs,

@@ -1,4 +1,5 @@
 import type { Change, Recorder } from "#src/audit/recorder.ts";
+import { canonicalize } from "#src/base/canonical-json.ts";
 import type { Clock } from "#src/base/clock.ts";
 import { toRfc3339 } from "#src/base/clock.ts";
 import { WritError } from "#src/base/errors.ts";
@@ -14,6 +15,7 @@ import {
   readTenantByName,
   readTenants,
   type SealKeyRow,
+  setTenantSettings,
   setTenantStatus,
   type TenantRow,
 } from "#src/store/instance.ts";
@@ -28,6 +30,12 @@ export interface Instance {
   readonly tenant: TenantId;
 }
 
+/** What a tenant sets for all of its agents. */
+export interface TenantSettings {
+  /** Whether every writ must come with an invocation that the agent signed; else those agents alone that are enrolled so. */
+  readonly requireProof: boolean;
+}
+
 /** Tenants, and the instance that they live in. */
 export interface Tenants {
   /** The instance, made on the first run together with its own chain and the tenant `default`. */
@@ -39,6 +47,8 @@ export interface Tenants {
   /** Everything of the tenant is refused from the next request on. */
   disable(actor: SubjectId, tenant: TenantId): Promise<void>;
   enable(actor: SubjectId, tenant: TenantId): Promise<void>;
+  /** What holds for all of the tenant's agents from the next request on; `not_found`. */
+  configure(actor: SubjectId, tenant: TenantId, settings: TenantSettings): Promise<void>;
   /** The operator's word that the clock is right although it is behind a chain's head. */
   acceptClock(instance: Instance): Promise<void>;
 }
@@ -140,6 +150,17 @@ export function createTenants({ recorder, reader, keys, ids, clock }: TenantsDep
     },
     disable: (actor, tenant) => setStatus(actor, tenant, "disabled"),
     enable: (actor, tenant) => setStatus(actor, tenant, "active"),
+    configure: async (actor, tenant, settings) => {
+      const text = canonicalize({ requireProof: settings.requireProof });
+      await recorder.record({
+        tenant,
+        type: "tenant.configured",
+        actor,
+        statements: [setTenantSettings(tenant, text)],
+        data: { require_proof: settings.requireProof },
+        raisesEpoch: true,
+      });
+    },
     acceptClock: async ({ tenant, operator }) => {
       const now = clock.now();
       await recorder.record({
@@ -152,4 +173,10 @@ export function createTenants({ recorder, reader, keys, ids, clock }: TenantsDep
       });
     },
   };
+}
+
+/** The settings of a tenant's row, with what holds where nothing was set. */
+export function settingsOf(row: TenantRow): TenantSettings {
+  const stored = JSON.parse(row.settings) as Partial<TenantSettings>;
+  return { requireProof: stored.requireProof === true };
 }

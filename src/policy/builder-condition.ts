@@ -24,7 +24,7 @@ export type Comparison = (typeof COMPARISONS)[number];
 /**
  * One condition. `unless` stands for what must not hold. `optional` compares only where the last member is there, and is
  * false where it is not: `resource has owner && resource.owner == "acme"`. Whatever none of the other kinds can say is
- * `text`: an expression of Cedar's.
+ * `text`: an expression of Cedar's. Between two texts of a pattern stands a `*`, and none is empty.
  */
 export type FormCondition = { readonly unless?: boolean } & (
   | {
@@ -120,7 +120,7 @@ function plainOf(condition: Structured): Expression {
       return {
         like: {
           left: pathOf(condition.path),
-          pattern: condition.pattern.map((part) => (part === "*" ? "Wildcard" : { Literal: part.text })),
+          pattern: condition.pattern.flatMap(patternOf),
         },
       };
     case "has": {
@@ -205,7 +205,7 @@ function plainCandidates(kind: string, inner: unknown): readonly Structured[] {
     case "like":
       return path === undefined || !Array.isArray(pattern)
         ? []
-        : [{ kind: "like", path, pattern: pattern.map(readPart) }];
+        : [{ kind: "like", path, pattern: readPattern(pattern) }];
     case "has": {
       const attributes = Array.isArray(attr) ? attr : [attr];
       return path === undefined || attributes.length !== 1
@@ -221,8 +221,23 @@ function plainCandidates(kind: string, inner: unknown): readonly Structured[] {
   }
 }
 
-function readPart(part: unknown): "*" | { readonly text: string } {
-  return part === "Wildcard" ? "*" : { text: String((part as { Literal: unknown }).Literal) };
+/** Cedar has an element for each character. */
+function patternOf(part: "*" | { readonly text: string }): ("Wildcard" | { Literal: string })[] {
+  return part === "*" ? ["Wildcard"] : [...part.text].map((character) => ({ Literal: character }));
+}
+
+function readPattern(elements: readonly unknown[]): readonly ("*" | { readonly text: string })[] {
+  const parts: ("*" | { readonly text: string })[] = [];
+  for (const element of elements) {
+    const last = parts.at(-1);
+    if (element === "Wildcard") parts.push("*");
+    else {
+      const { Literal: literal } = element as { Literal: string };
+      if (typeof last === "object") parts[parts.length - 1] = { text: last.text + literal };
+      else parts.push({ text: literal });
+    }
+  }
+  return parts;
 }
 
 const ROOTS: readonly string[] = ["principal", "action", "resource", "context"];

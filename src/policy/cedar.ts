@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import {
   type AuthorizationAnswer,
+  checkParseEntities,
   checkParseSchema,
   type DetailedError,
+  type EntitiesParsingCall,
   formatPolicies,
   getCedarLangVersion,
   getCedarVersion,
@@ -91,6 +93,13 @@ export function formatText(
 ): string | readonly CedarProblem[] {
   const answer = guarded(() => formatPolicies({ policyText, lineWidth, indentWidth }));
   return answer.type === "success" ? answer.formatted_policy : answer.errors.map(toProblem);
+}
+
+/** Why Cedar cannot read entities of its own JSON, taken by themselves; undefined where it can. */
+export function whyUnreadable(entities: readonly object[]): string | undefined {
+  const answer = guarded(() => checkParseEntities({ entities: entities as EntitiesParsingCall["entities"] }));
+  if (answer.type === "success") return undefined;
+  return `not entities that cedar reads: ${answer.errors.map(({ message }) => message).join("; ")}`.slice(0, 500);
 }
 
 /** Problems of a schema in Cedar's own syntax or its JSON; none when it parses. */

@@ -81,6 +81,16 @@ export class PolicyIndex {
     return this.policies.length - builtinPolicies().length;
   }
 
+  /** The tenant's policies in the order in which they were given. */
+  tenantPolicies(): readonly CompiledPolicy[] {
+    return this.policies.slice(builtinPolicies().length);
+  }
+
+  /** All of them, built-in ones first. */
+  get all(): readonly CompiledPolicy[] {
+    return this.policies;
+  }
+
   get(id: string): CompiledPolicy | undefined {
     return this.byId.get(id);
   }

@@ -72,7 +72,50 @@ function jsonEscape(value: Uint8Array): Uint8Array[] {
   }
 }
 
-/** One form of a value, with the memory that makes looking for it linear (Knuth, Morris and Pratt). */
+/** One form of a value, and of each of its beginnings the longest that it also ends with. */
+interface Form {
+  readonly bytes: Uint8Array;
+  readonly borders: Int32Array;
+}
+
+/** What a stage looks for: made once a list of values, since a call cleans a body and every header of its answer. */
+interface SearchTable {
+  /** Longest first: of two forms at one place the longer is the right one. */
+  readonly forms: readonly Form[];
+  readonly window: number;
+  /** For two bytes, at most how far the window may move on. */
+  readonly shifts: Uint8Array;
+}
+
+/** By the list itself: its entry goes when the call that holds it does, and the secrets in it with it. */
+const tables = new WeakMap<readonly Uint8Array[], SearchTable>();
+
+function searchTableOf(values: readonly Uint8Array[]): SearchTable {
+  let table = tables.get(values);
+  if (table === undefined) {
+    table = buildSearchTable(values);
+    tables.set(values, table);
+  }
+  return table;
+}
+
+function buildSearchTable(values: readonly Uint8Array[]): SearchTable {
+  if (values.some((value) => value.length < MIN_KNOWN_VALUE_BYTES)) {
+    throw new WritError("invalid_argument", `a known value must have at least ${MIN_KNOWN_VALUE_BYTES} bytes`);
+  }
+  const all = values.flatMap(encodedForms).sort((a, b) => b.length - a.length);
+  const window = Math.min(MAX_WINDOW, ...all.map((form) => form.length));
+  const shifts = new Uint8Array(65_536).fill(window - 1);
+  for (const form of all) {
+    for (let i = 0; i + 1 < window; i += 1) {
+      const pair = ((form[i] as number) << 8) | (form[i + 1] as number);
+      shifts[pair] = Math.min(shifts[pair] as number, window - 2 - i);
+    }
+  }
+  return { forms: all.map((bytes) => ({ bytes, borders: bordersOf(bytes) })), window, shifts };
+}
+
+/** One form at work, with the memory that makes looking for it linear (Knuth, Morris and Pratt). */
 class Needle {
   readonly bytes: Uint8Array;
   readonly #borders: Int32Array;
@@ -80,9 +123,9 @@ class Needle {
   #compared = 0;
   #matched = 0;
 
-  constructor(bytes: Uint8Array) {
+  constructor({ bytes, borders }: Form) {
     this.bytes = bytes;
-    this.#borders = bordersOf(bytes);
+    this.#borders = borders;
   }
 
   /** Whether the needle stands at `start`, which never decreases: `undefined` means that it may, when more has arrived. */
@@ -145,30 +188,22 @@ function bordersOf(bytes: Uint8Array): Int32Array {
  */
 export class KnownValueStage implements Stage {
   readonly #findings: Findings;
-  /** Longest first: of two forms at one place the longer is the right one. */
   readonly #needles: readonly Needle[];
   readonly #window: number;
-  /** For two bytes, at most how far the window may move on. */
   readonly #shifts: Uint8Array;
   #held: Uint8Array = new Uint8Array(0);
   #previous = 0;
 
-  /** @throws `invalid_argument` when a value has fewer than {@link MIN_KNOWN_VALUE_BYTES} bytes. */
+  /**
+   * @param values must not change any more
+   * @throws `invalid_argument` when a value has fewer than {@link MIN_KNOWN_VALUE_BYTES} bytes.
+   */
   constructor(values: readonly Uint8Array[], findings: Findings) {
-    if (values.some((value) => value.length < MIN_KNOWN_VALUE_BYTES)) {
-      throw new WritError("invalid_argument", `a known value must have at least ${MIN_KNOWN_VALUE_BYTES} bytes`);
-    }
+    const { forms, window, shifts } = searchTableOf(values);
     this.#findings = findings;
-    const forms = values.flatMap(encodedForms).sort((a, b) => b.length - a.length);
     this.#needles = forms.map((form) => new Needle(form));
-    this.#window = Math.min(MAX_WINDOW, ...forms.map((form) => form.length));
-    this.#shifts = new Uint8Array(65_536).fill(this.#window - 1);
-    for (const form of forms) {
-      for (let i = 0; i + 1 < this.#window; i += 1) {
-        const pair = ((form[i] as number) << 8) | (form[i + 1] as number);
-        this.#shifts[pair] = Math.min(this.#shifts[pair] as number, this.#window - 2 - i);
-      }
-    }
+    this.#window = window;
+    this.#shifts = shifts;
   }
 
   push(chunk: Uint8Array): Uint8Array[] {

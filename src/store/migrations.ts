@@ -1,9 +1,13 @@
 import type { Database } from "bun:sqlite";
 import ground from "#migrations/0001-ground.sql" with { type: "text" };
+import entities from "#migrations/0002-entities.sql" with { type: "text" };
 import { WritError } from "#src/base/errors.ts";
 
 /** Numbered, forward only; a number once released never changes its text. */
-export const MIGRATIONS: readonly { readonly version: number; readonly sql: string }[] = [{ version: 1, sql: ground }];
+export const MIGRATIONS: readonly { readonly version: number; readonly sql: string }[] = [
+  { version: 1, sql: ground },
+  { version: 2, sql: entities },
+];
 
 /**
  * Brings the database to the newest schema, each migration in a transaction of its own.

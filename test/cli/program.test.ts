@@ -148,6 +148,12 @@ describe("verify", () => {
     expect(outcome.code).toBe(1);
     expect(jsonLines(outcome.stdout)[0]).toMatchObject({ ok: false });
   });
+
+  test("`-` is a bundle on standard input", async () => {
+    const outcome = await writ(["verify", "-", "--json"], { stdin: '{"kind":"event"}\n' });
+    expect([outcome.code, outcome.stderr]).toEqual([1, ""]);
+    expect(jsonLines(outcome.stdout)[0]).toMatchObject({ path: "-", kind: "bundle", ok: false });
+  });
 });
 
 describe("what needs no server", () => {

@@ -209,6 +209,8 @@ describe("beside a running server", () => {
     const verified = await run(["verify", bundle, data, "--key", String(key)]);
     expect([verified.code, verified.stderr]).toEqual([0, ""]);
     expect(verified.stdout).toMatch(/^ {2}pinned +yes$/m);
+    const piped = await run(["verify", "-", "--key", String(key)], { stdin: readFileSync(bundle) });
+    expect([piped.code, piped.stdout.startsWith("verified")]).toEqual([0, true]);
     const foreign = await run(["verify", bundle, "--key", "0".repeat(16)]);
     expect(foreign.code).toBe(1);
 

@@ -105,10 +105,10 @@ test.each(["CONNECT", "TRACE", "get", "PROPFIND", "", "GET ", "POST\r\nX: y", "_
 
 test("a connection whose name cannot stand in a command derives nothing unlisted", () => {
   const call = { method: "GET", path: "/" };
-  expect(deriveCall(shipped("http"), { connectionId: "../x", connectionName: "n" }, call)).toMatchObject({
+  expect(deriveCall(shipped("http"), { connectionId: "n", connectionName: "../x" }, call)).toMatchObject({
     code: "invalid_argument",
   });
-  expect(deriveCall(shipped("http"), { connectionId: "a/danger", connectionName: "n" }, call)).not.toMatchObject({
+  expect(deriveCall(shipped("http"), { connectionId: "n", connectionName: "a/danger" }, call)).not.toMatchObject({
     kind: "derived",
     command: "/http/a/get",
   });

@@ -248,25 +248,25 @@ describe("github", () => {
 describe("http", () => {
   const E = "Http::Endpoint";
   expectations("http", [
-    ["GET /", "/http/con_01/get", "read", E, "/"],
-    ["HEAD /a", "/http/con_01/head", "read", E, "/a"],
-    ["POST /a/b", "/http/con_01/post", "write", E, "/a/b"],
-    ["PUT /a", "/http/con_01/put", "write", E, "/a"],
-    ["PATCH /a", "/http/con_01/patch", "write", E, "/a"],
-    ["OPTIONS /a", "/http/con_01/options", "write", E, "/a"],
-    ["DELETE /a", "/http/con_01/delete", "danger", E, "/a"],
-    ["GET /a%20b/%C3%A9", "/http/con_01/get", "read", E, "/a b/é"],
-    ["GET /a/", "/http/con_01/get", "read", E, "/a/"],
-    ["POST /api/graphql", "/http/con_01/body-routed/post", "danger", E, "/api/graphql"],
-    ["POST /v1/GraphQL/", "/http/con_01/body-routed/post", "danger", E, "/v1/GraphQL/"],
-    ["POST /jsonrpc", "/http/con_01/body-routed/post", "danger", E, "/jsonrpc"],
+    ["GET /", "/http/main/get", "read", E, "/"],
+    ["HEAD /a", "/http/main/head", "read", E, "/a"],
+    ["POST /a/b", "/http/main/post", "write", E, "/a/b"],
+    ["PUT /a", "/http/main/put", "write", E, "/a"],
+    ["PATCH /a", "/http/main/patch", "write", E, "/a"],
+    ["OPTIONS /a", "/http/main/options", "write", E, "/a"],
+    ["DELETE /a", "/http/main/delete", "danger", E, "/a"],
+    ["GET /a%20b/%C3%A9", "/http/main/get", "read", E, "/a b/é"],
+    ["GET /a/", "/http/main/get", "read", E, "/a/"],
+    ["POST /api/graphql", "/http/main/body-routed/post", "danger", E, "/api/graphql"],
+    ["POST /v1/GraphQL/", "/http/main/body-routed/post", "danger", E, "/v1/GraphQL/"],
+    ["POST /jsonrpc", "/http/main/body-routed/post", "danger", E, "/jsonrpc"],
   ]);
 
   test("the raw query is an attribute, and the path without its last slash", () => {
     const call = derived(shipped("http"), "GET /a/b/?x=%41&x=2");
     expect({ ...call.resource.attributes }).toEqual({ path: "/a/b", query: "x=%41&x=2" });
     expect(call.personal).toMatchObject({ attributes: ["query"], query: true });
-    expect(call.groups).toEqual(["/http/con_01", "/http", "tier:read"]);
+    expect(call.groups).toEqual(["/http/main", "/http", "tier:read"]);
   });
 
   test("an encoded slash is refused", () => {

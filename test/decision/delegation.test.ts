@@ -12,6 +12,7 @@ import {
   agent,
   code,
   connection,
+  count,
   expectRefused,
   instance,
   mint,
@@ -161,6 +162,26 @@ describe("proof of possession", () => {
     await expectRefused(root.bytes, "writ_invalid");
     const presented = { proofs: [root.bytes], invocation: invoke(root) };
     expect(await bodyOf(await tenant.callWith(presented, "api", READ))).toBe("ok");
+  });
+
+  test("can be required of all of a tenant's agents, and of no other tenant's", async () => {
+    const root = parseDelegation(await mintStated(ownAgent));
+    expect(await bodyOf(await tenant.callWith(root.bytes, "api", READ))).toBe("ok");
+    const { tenants, instance: self } = instance.services;
+    await tenants.configure(self.operator, tenant.id, { requireProof: true });
+    await expectRefused(root.bytes, "writ_invalid");
+    const presented = { proofs: [root.bytes], invocation: invoke(root, ownSigner) };
+    expect(await bodyOf(await tenant.callWith(presented, "api", READ))).toBe("ok");
+    const other = await instance.tenant(`lenient${count}`);
+    await other.policies(PERMIT_ALL);
+    await other.connection({ url: upstream.origin });
+    const theirs = tokenOf(await other.authorize(await other.agent(), "api", READ));
+    expect(await bodyOf(await other.callWith(theirs, "api", READ))).toBe("ok");
+    await tenants.configure(self.operator, tenant.id, { requireProof: false });
+    expect(await bodyOf(await tenant.callWith(root.bytes, "api", READ))).toBe("ok");
+    expect(await rejection(tenants.configure(self.operator, "ten_x" as never, { requireProof: true }))).toBe(
+      "not_found",
+    );
   });
 
   test("names exactly the call that is made", async () => {

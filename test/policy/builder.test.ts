@@ -129,13 +129,15 @@ const value: fc.Arbitrary<FormValue> = fc.oneof(
   fc.constant({ datetime: "2026-01-01" }),
   fc.constant({ duration: "1h" }),
 );
-const pattern = fc.array(
-  fc.oneof(
-    fc.constant("*" as const),
-    fc.constantFrom("a", '"', "*", "\\", "é").map((text) => ({ text })),
-  ),
-  { maxLength: 4 },
-);
+const pattern = fc
+  .array(
+    fc.oneof(
+      fc.constant("*" as const),
+      fc.constantFrom("a", '"', "*x", "\\", "é😀", "long text").map((text) => ({ text })),
+    ),
+    { maxLength: 4 },
+  )
+  .filter((parts) => parts.every((part, i) => part === "*" || parts[i + 1] === undefined || parts[i + 1] === "*"));
 const optional = fc.constantFrom({}, { optional: true });
 
 const condition: fc.Arbitrary<FormCondition> = fc

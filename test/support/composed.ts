@@ -64,7 +64,7 @@ export interface TestInstance {
   tenant(name?: string): Promise<TestTenant>;
   /** Events of a tenant, oldest first, personal members opened. */
   events(tenant: TestTenant, after?: number): Promise<EventView[]>;
-  /** Closes everything, as a crash would leave it where `settle` is false; the folder stays. */
+  /** Closes everything at once, as a crash would; the folder stays. */
   halt(): Promise<void>;
   /** Closes everything, has the folder verified, and removes it. */
   stop(): Promise<void>;
