@@ -14,9 +14,13 @@ import { type Approvals, createApprovals } from "#src/consent/approvals.ts";
 import { createSpool } from "#src/consent/spool.ts";
 import { type Authority, createAuthority } from "#src/decision/authority.ts";
 import { createDecider, type Decider } from "#src/decision/decide.ts";
+import { createEntities, type Entities } from "#src/decision/entities.ts";
 import { createRateLimiter, type RateLimiter } from "#src/decision/limits.ts";
+import { createPdp, type Pdp } from "#src/decision/pdp.ts";
+import { createPdpSearch, type PdpSearch } from "#src/decision/pdp-search.ts";
 import { createPolicyVersions, type PolicyVersions } from "#src/decision/policy-versions.ts";
 import { createRevocations, type Revocations } from "#src/decision/revoke.ts";
+import { createTypeMaps, type TypeMaps } from "#src/decision/type-map.ts";
 import { createWritChecker } from "#src/decision/writ.ts";
 import { createActiveCalls } from "#src/gateway/active-calls.ts";
 import { createForwarder } from "#src/gateway/forward.ts";
@@ -55,6 +59,10 @@ export interface Services {
   readonly approvals: Approvals;
   readonly authority: Authority;
   readonly decider: Decider;
+  readonly pdp: Pdp;
+  readonly pdpSearch: PdpSearch;
+  readonly entities: Entities;
+  readonly typeMaps: TypeMaps;
   readonly gateway: Gateway;
   readonly revocations: Revocations;
   readonly rotation: KeyRotation;
@@ -137,6 +145,8 @@ export async function createServices(ground: Ground): Promise<Services> {
     createDecider({ authority, authorizer, approvals, recorder, keyring, ids, clock, checkCapacity }),
     metrics,
   );
+  const typeMaps = createTypeMaps({ recorder, reader, clock });
+  const asking = { authority, authorizer, typeMaps, recorder, reader, ids, clock, checkCapacity };
   const active = createActiveCalls();
   const forwarder = createForwarder({
     connections,
@@ -182,6 +192,10 @@ export async function createServices(ground: Ground): Promise<Services> {
     approvals,
     authority,
     decider,
+    pdp: createPdp(asking),
+    pdpSearch: createPdpSearch({ ...asking, connectors }),
+    entities: createEntities({ recorder, reader, ids, clock }),
+    typeMaps,
     gateway,
     revocations: createRevocations(recorder, clock),
     rotation,

@@ -1,8 +1,11 @@
+import type { Json } from "#src/base/canonical-json.ts";
+import { isWritError } from "#src/base/errors.ts";
 import { parseStrictJson } from "#src/base/strict-json.ts";
 import { lintRouteTable } from "#src/connector/lint.ts";
 import type { LintFinding } from "#src/connector/lint-finding.ts";
 import { parseRouteTable } from "#src/connector/parse-table.ts";
 import { shippedTable } from "#src/connector/registry.ts";
+import type { RouteTable } from "#src/connector/table.ts";
 import { type Column, listAll, listOf, objectOf, printList, printThing, textOf } from "./answer.ts";
 import { apiPath, tenantCommand } from "./api-command.ts";
 import type { CommandGroup, NamedCommand } from "./command.ts";
@@ -30,17 +33,32 @@ const lint: NamedCommand = {
   positionals: FILE,
   notes: ["FILE is JSON; `-` is standard input."],
   run: async ({ terminal }, args) => {
-    const table = parseRouteTable(parseStrictJson(await readText(terminal, args.at("FILE"))));
-    const findings: readonly LintFinding[] = lintRouteTable(table, shippedTable(table.id));
+    const { table, findings } = lintJson(parseStrictJson(await readText(terminal, args.at("FILE"))));
     if (args.has("json")) {
-      await terminal.printJson({ connector: table.id, routes: table.routes.length, findings });
+      await terminal.printJson({ connector: table?.id, routes: table?.routes.length, findings });
     } else {
-      for (const { place, message, code } of findings) await terminal.print(`${place}: ${message} (${code})`);
-      if (findings.length === 0) await terminal.print(`nothing wrong; routes: ${table.routes.length}`);
+      for (const { place, message, code } of findings) {
+        await terminal.print(`${place === "" ? "" : `${place}: `}${message} (${code})`);
+      }
+      if (findings.length === 0) await terminal.print(`nothing wrong; routes: ${table?.routes.length}`);
     }
     return findings.length === 0 ? 0 : 1;
   },
 };
+
+/** What is wrong with a table: of one that does not parse the first thing, and no table. */
+function lintJson(json: Json): {
+  readonly table?: RouteTable;
+  readonly findings: readonly (LintFinding | { readonly code: string; readonly place: ""; readonly message: string })[];
+} {
+  try {
+    const table = parseRouteTable(json);
+    return { table, findings: lintRouteTable(table, shippedTable(table.id)) };
+  } catch (error) {
+    if (!isWritError(error, "route_table_invalid")) throw error;
+    return { findings: [{ code: error.code, place: "", message: error.message }] };
+  }
+}
 
 /** Connectors: what the methods and paths of an upstream mean. */
 export const connector: CommandGroup = {

@@ -1,7 +1,7 @@
-import { lstatSync, readFileSync } from "node:fs";
+import { lstatSync, readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { toRfc3339 } from "#src/base/clock.ts";
-import { messageOf } from "#src/base/errors.ts";
+import { isWritError, messageOf } from "#src/base/errors.ts";
 import type { TenantId } from "#src/base/ids.ts";
 import { type Config, parseConfig } from "#src/config/config.ts";
 import type { RawEnvironment } from "#src/config/env.ts";
@@ -44,11 +44,11 @@ export async function* runChecks(context: CommandContext): AsyncGenerator<Findin
   yield { state: "ok", what: "settings", why: `${raw.settings.size} set` };
   const folder = checkFolder(config.dataFolder);
   yield folder;
-  yield checkKeys(config, raw);
-  if (folder.state === "fail") return;
-  yield await checkDisk(config);
   const problems = await readServerProblems(config.dataFolder);
   const isRunning = problems !== undefined;
+  yield checkKeys(config, raw, isRunning);
+  if (folder.state === "fail") return;
+  yield await checkDisk(config);
   yield describeServer(problems);
   if (config.tls !== undefined) yield await checkTls(config, isRunning);
   yield* checkDatabase(config.dataFolder, isRunning);
@@ -63,24 +63,31 @@ function describeServer(problems: readonly string[] | undefined): Finding {
 
 function checkFolder(path: string): Finding {
   const what = "data folder";
-  const status = lstatSync(path, { throwIfNoEntry: false });
+  const status = statSync(path, { throwIfNoEntry: false });
   if (status === undefined) return { state: "fail", what, why: `\`${resolve(path)}\` is not there: \`writ init\`` };
   if (!status.isDirectory()) return { state: "fail", what, why: `\`${path}\` is not a folder` };
   const user = process.geteuid?.();
-  if (user !== undefined && status.uid !== user) return { state: "fail", what, why: "belongs to another user" };
+  if (user !== undefined && user !== 0 && status.uid !== user)
+    return { state: "fail", what, why: "belongs to another user" };
   if ((status.mode & 0o077) !== 0) {
     return { state: "fail", what, why: `others can enter it: \`chmod 700 ${resolve(path)}\`` };
   }
   return { state: "ok", what, why: resolve(path) };
 }
 
-/** Loading checks owners and modes, and that each key is what its id says. */
-function checkKeys({ dataFolder }: Config, raw: RawEnvironment): Finding {
+/**
+ * Loading checks owners and modes, and that each key is what its id says. Keys that a service manager hands to the server
+ * alone cannot be seen from here.
+ */
+function checkKeys({ dataFolder }: Config, raw: RawEnvironment, isRunning: boolean): Finding {
   try {
     const { master, ucan, seal, sources } = loadKeyMaterial({ dataFolder, raw });
     const why = `master ${master[0].id} (${sources.master}), ucan ${ucan[0].id} (${sources.ucan}), seal ${seal[0].id} (${sources.seal})`;
     return { state: "ok", what: "keys", why };
   } catch (error) {
+    if (isRunning && isWritError(error, "key_material_missing")) {
+      return { state: "warn", what: "keys", why: "none to be seen from here; the server that runs has them" };
+    }
     return { state: "fail", what: "keys", why: messageOf(error) };
   }
 }

@@ -29,12 +29,12 @@ export const key: CommandGroup = {
       },
       async (api, terminal, args) => {
         const environment = args.option("env");
-        const { token, ...info } = await api.post("/v1/admin/keys", {
+        const issued = await api.post("/v1/admin/keys", {
           agent: args.at("AGENT"),
           ...(environment === undefined ? {} : { environment }),
           ...credentialRequest(args),
         });
-        return printIssued(terminal, args, { ...info, key: token }, "key");
+        return printIssued(terminal, args, issued, "key");
       },
     ),
     tenantCommand(

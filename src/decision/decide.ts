@@ -14,7 +14,7 @@ import { digestTarget } from "./digest-target.ts";
 import { checkLifetime, mintWrit } from "./grant.ts";
 import type { MintedWrit, Outcome } from "./outcome.ts";
 import { buildRequest, rootsOf } from "./policy-request.ts";
-import { type Reason, type ReasonCode, reason } from "./reasons.ts";
+import { denyReasons, reason } from "./reasons.ts";
 import { resolveTarget, type Target } from "./target.ts";
 
 /** Decides: the one way to an answer, whichever edge asks. */
@@ -191,14 +191,6 @@ async function judgeStepUp(
     return { ...PLAIN, ...waiting, decision: "deny", reasons: [reason("too_many_pending")] };
   }
   return { ...waiting, statements: [prepared.statement], approval: prepared.approval, isNewApproval: true };
-}
-
-function denyReasons(decision: Extract<PolicyDecision, { decision: "deny" }>): Reason[] {
-  const code: ReasonCode = decision.reason === "forbidden" ? "forbidden_by_policy" : decision.reason;
-  if (code === "policy_error") {
-    return decision.errors.filter(({ effect }) => effect === "forbid").map(({ policyId }) => reason(code, policyId));
-  }
-  return decision.determining.length === 0 ? [reason(code)] : decision.determining.map((id) => reason(code, id));
 }
 
 /** A writ is pinned to its call where the call was given; a call that follows at once needs no digest. */

@@ -86,7 +86,7 @@ export function buildRequest(parts: RequestParts): BuiltRequest {
       context: { writ: writContext, claimed },
       entities: [
         ...(others.evaluated ?? shared.entities),
-        ...(isBare(resourceEntity) ? [] : [resourceEntity]),
+        ...(isBare(resourceEntity) || isAgent(principal, target) ? [] : [resourceEntity]),
       ],
     },
     shared: shared.blob,
@@ -99,6 +99,11 @@ export function buildRequest(parts: RequestParts): BuiltRequest {
 
 function isBare({ attrs, parents }: EntityJson): boolean {
   return parents.length === 0 && Object.keys(attrs).length === 0;
+}
+
+/** Whether an agent asks for itself: one entity then, not two of one name. */
+function isAgent({ agent }: AgentPrincipal, { resource }: Target): boolean {
+  return resource.type === "Agent" && resource.id === agent.name;
 }
 
 interface MergedEntities {

@@ -1,3 +1,5 @@
+import type { PolicyDeny } from "#src/policy/decide-twice.ts";
+
 /** Why a decision is what it is, in words that a model or a person can act on. */
 export interface Reason {
   /** Stable, snake_case. */
@@ -19,6 +21,10 @@ export const REASONS = {
   policy_error: "policy `{policy}` could not be evaluated, so it is taken as a no",
   connection_disabled: "the connection is disabled",
   route_refused: "the connector refuses this route whatever the policies say",
+  approval_needed: "nothing permits this without a person's approval, and an evaluation opens none",
+  not_representable: "the request has no form in which policies could see it",
+  unknown_agent: "there is no such agent, or it is disabled",
+  too_costly: "the request meets more policies or entities than one decision may",
   too_many_pending: "too many of this agent's requests wait for a person; they must be answered first",
 } as const;
 
@@ -29,4 +35,13 @@ export type ReasonCode = keyof typeof REASONS;
 export function reason(code: ReasonCode, policy?: string): Reason {
   const message = REASONS[code].replace("{policy}", () => policy ?? "");
   return policy === undefined ? { code, message } : { code, message, policy };
+}
+
+/** Why policies say no. */
+export function denyReasons(decision: PolicyDeny): Reason[] {
+  const code: ReasonCode = decision.reason === "forbidden" ? "forbidden_by_policy" : decision.reason;
+  if (code === "policy_error") {
+    return decision.errors.filter(({ effect }) => effect === "forbid").map(({ policyId }) => reason(code, policyId));
+  }
+  return decision.determining.length === 0 ? [reason(code)] : decision.determining.map((id) => reason(code, id));
 }

@@ -183,13 +183,13 @@ class Forwarding {
     const length = Number(headerOf(response, "content-length") ?? "NaN");
     if (hasNoBody(this.call.target.call.method, response.status)) {
       await cleaned.body.cancel();
-      await this.end("completed", 0, new Map());
+      await this.endAnswered(0, new Map());
       return { ...answer, body: null, redactions };
     }
     if (length <= BUFFERED_BYTES && encoding === undefined) {
       const body = new Uint8Array(await new Response(cleaned.body).arrayBuffer());
       const found = sum(cleaned.findings()) + redactions;
-      await this.end("completed", body.length, cleaned.findings());
+      await this.endAnswered(body.length, cleaned.findings());
       return { ...answer, body, redactions: found };
     }
     return { ...answer, body: this.recordEnd(cleaned), redactions: undefined };
@@ -239,6 +239,15 @@ class Forwarding {
         await endAs("aborted", reason);
       },
     });
+  }
+
+  /**
+   * Records that the whole answer is here. A read is answered meanwhile: that the call began is durable, and a receipt
+   * that a crash takes is settled as an unknown outcome. What may have changed something is answered after its receipt.
+   */
+  private async endAnswered(responseBytes: number, findings: ReadonlyMap<string, number>): Promise<void> {
+    const ended = this.end("completed", responseBytes, findings);
+    if (this.call.target.tier !== "read") await ended;
   }
 
   /** Records how the call ended, once. A failure to record is logged: the call itself happened. */

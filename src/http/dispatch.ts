@@ -41,7 +41,8 @@ export function createDispatcher(ground: DispatchGround): Dispatcher {
   const admitGround: AdmitGround = { services, metrics, now: () => clock.now() };
   const nextRequestId = createRequestIds(ground.ids);
 
-  const answer = (route: Route, listener: Listener, request: Request, reply: Reply, id: string, began: number) => {
+  const answer = (route: Route, listener: Listener, request: Request, given: Reply, id: string, began: number) => {
+    const reply = route.finish === undefined ? given : route.finish(given, request);
     const status = reply.status ?? 200;
     const method = KNOWN_METHODS.has(request.method) ? request.method : "other";
     metrics.httpRequests.increment(method, route.path, String(status));

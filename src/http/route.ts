@@ -31,6 +31,8 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly includesInstance?: boolean;
   /** Whether requests count against rates; they do unless stated. */
   readonly isUnlimited?: boolean;
+  /** The last word on every answer of the route, errors included. */
+  readonly finish?: (reply: Reply, request: Request) => Reply;
   handle(exchange: Exchange, body: Body, query: Query): Promise<Reply> | Reply;
 }
 

@@ -2,15 +2,18 @@ import { AGENT_ROUTES } from "./admin/agents.ts";
 import { APPROVAL_ROUTES } from "./admin/approvals.ts";
 import { CONNECTION_ROUTES } from "./admin/connections.ts";
 import { CONNECTOR_ROUTES } from "./admin/connectors.ts";
+import { ENTITY_ROUTES } from "./admin/entities.ts";
 import { INSTANCE_ROUTES } from "./admin/instance.ts";
 import { KEY_ROUTES } from "./admin/keys.ts";
 import { POLICY_ROUTES } from "./admin/policies.ts";
 import { REVOCATION_ROUTES } from "./admin/revocations.ts";
 import { TENANT_ROUTES } from "./admin/tenants.ts";
 import { TOKEN_ROUTES } from "./admin/tokens.ts";
+import { TYPE_MAP_ROUTES } from "./admin/type-map.ts";
 import { SHOW_APPROVAL } from "./api/approvals.ts";
 import { EXPORT_EVENTS, LIST_EVENTS, SHOW_EVENT } from "./api/audit.ts";
 import { AUTHORIZE } from "./api/authorize.ts";
+import { AUTHZEN_ROUTES } from "./api/authzen.ts";
 import { PROXY } from "./api/proxy.ts";
 import { type OperationsGround, operationRoutes } from "./operations.ts";
 import type { Route } from "./route.ts";
@@ -23,6 +26,7 @@ const API_ROUTES: readonly Route[] = [
   LIST_EVENTS,
   SHOW_EVENT,
   EXPORT_EVENTS,
+  ...AUTHZEN_ROUTES,
   ...TENANT_ROUTES,
   ...AGENT_ROUTES,
   ...KEY_ROUTES,
@@ -30,6 +34,8 @@ const API_ROUTES: readonly Route[] = [
   ...CONNECTION_ROUTES,
   ...CONNECTOR_ROUTES,
   ...POLICY_ROUTES,
+  ...ENTITY_ROUTES,
+  ...TYPE_MAP_ROUTES,
   ...APPROVAL_ROUTES,
   ...REVOCATION_ROUTES,
   ...INSTANCE_ROUTES,

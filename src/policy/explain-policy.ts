@@ -43,6 +43,8 @@ export interface ExplainedPolicy {
 }
 
 const MAX_SHOWN = 200;
+/** Of a policy that applies, so many parts are told. */
+const MAX_HELD = 4;
 
 /** How a policy meets a request; `context.writ.cosigned` is taken as it stands there. */
 export function explainPolicy(policy: CompiledPolicy, request: PolicyRequest, slice: PolicySlice): ExplainedPolicy {
@@ -214,16 +216,19 @@ function shorten(text: string): string {
 }
 
 function sentenceOf(
-  { policy, effect, unmet, applies }: Omit<ExplainedPolicy, "sentence">,
+  { policy, effect, unmet, applies, parts }: Omit<ExplainedPolicy, "sentence">,
   failed: ExplainedPart | undefined,
 ): string {
-  const verb = effect === "permit" ? "permits" : "forbids";
-  if (applies) return `policy \`${policy}\` ${verb} this`;
+  const verb = effect === "permit" ? "permit" : "forbid";
+  if (applies) {
+    const held = parts.slice(0, MAX_HELD).map(describePart);
+    return `policy \`${policy}\` ${verb}s this${held.length === 0 ? "" : `: ${held.join("; ")}`}`;
+  }
   const reasons = unmet.map(
     ({ dimension, constraint, actual }) => `it is for \`${constraint}\`, and the ${dimension} is ${actual}`,
   );
   if (failed !== undefined) reasons.push(describePart(failed));
-  return `policy \`${policy}\` does not ${verb.slice(0, -1)} this: ${reasons.join("; ")}`;
+  return `policy \`${policy}\` does not ${verb} this: ${reasons.join("; ")}`;
 }
 
 function describePart({ text, truth, values }: ExplainedPart): string {

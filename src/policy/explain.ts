@@ -63,7 +63,7 @@ export function explainDecision(
     determining,
     near,
     remedies,
-    sentences: sentencesOf(decision, cosigned, near, remedies),
+    sentences: sentencesOf(decision, cosigned, determining, near, remedies),
   };
 }
 
@@ -103,6 +103,7 @@ function distanceOf({ unmet, parts, failed }: ExplainedPolicy): number {
 function sentencesOf(
   decision: PolicyDecision,
   cosigned: boolean,
+  determining: readonly ExplainedPolicy[],
   near: readonly ExplainedPolicy[],
   remedies: readonly Remedy[],
 ): readonly string[] {
@@ -112,6 +113,7 @@ function sentencesOf(
     const consequence = effect === "forbid" ? "which is taken as a no" : "so it permits nothing";
     sentences.push(`policy \`${policyId}\` could not be evaluated, ${consequence}: ${message}`);
   }
+  for (const { sentence, parts, applies } of determining) if (applies && parts.length > 0) sentences.push(sentence);
   for (const { sentence } of near) sentences.push(sentence);
   for (const { sentence } of remedies) sentences.push(sentence);
   return sentences;

@@ -86,11 +86,6 @@ export class PolicyIndex {
     return this.policies.slice(builtinPolicies().length);
   }
 
-  /** All of them, built-in ones first. */
-  get all(): readonly CompiledPolicy[] {
-    return this.policies;
-  }
-
   get(id: string): CompiledPolicy | undefined {
     return this.byId.get(id);
   }

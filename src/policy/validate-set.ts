@@ -6,6 +6,7 @@ import { utf16Offset } from "./policy-text.ts";
 import type { TenantSchema } from "./schema.ts";
 import { reduceSchema } from "./schema-reduction.ts";
 import { type EntityUid, entityKey } from "./scope.ts";
+import { typingSignature } from "./typing-signature.ts";
 
 /** What strict validation says: all policies, with what is merely doubtful about them, or everything that is wrong. */
 export type ValidationResult =
@@ -61,6 +62,8 @@ interface PlacedPolicy {
   /** Keys of the actions that it names. */
   readonly actions: readonly string[];
   readonly contradiction: string | undefined;
+  /** Valid for it, so for these as well: policies of the same signature. */
+  readonly alike: PlacedPolicy[];
 }
 
 class SetValidator {
@@ -69,14 +72,34 @@ class SetValidator {
   private readonly errors: PolicyProblem[] = [];
   private readonly warnings: PolicyProblem[] = [];
   private readonly placed: PlacedPolicy[] = [];
+  private pending: PlacedPolicy[] = [];
 
   constructor(source: string, schema: TenantSchema) {
     this.schema = schema;
     this.lines = new LineTable(source);
+    const enumerated = enumeratedTypes(schema);
+    const bySignature = new Map<string, PlacedPolicy>();
     const compiled = compilePolicies(source, "tenant", (policy, json, offset) => {
-      this.placed.push({ policy, offset, actions: namedActions(policy, json), contradiction: findContradiction(json) });
+      const placed: PlacedPolicy = {
+        policy,
+        offset,
+        actions: namedActions(policy, json),
+        contradiction: findContradiction(json),
+        alike: [],
+      };
+      this.placed.push(placed);
+      const signature = typingSignature(json, enumerated);
+      const first = bySignature.get(signature);
+      if (first !== undefined) first.alike.push(placed);
+      else {
+        bySignature.set(signature, placed);
+        this.pending.push(placed);
+      }
     });
-    if ("errors" in compiled) this.errors.push(...compiled.errors);
+    if ("errors" in compiled) {
+      this.errors.push(...compiled.errors);
+      this.pending = [];
+    }
   }
 
   result(): ValidationResult {
@@ -85,24 +108,13 @@ class SetValidator {
     return { policies: this.placed.map(({ policy }) => policy), warnings: this.warnings.sort(inOrder) };
   }
 
-  /** Policies that name the same actions stand together, so that few are checked for actions that they do not name. */
+  /** One policy of each signature; then those that are like one with which something is wrong. */
   *steps(size: number): Generator<readonly PlacedPolicy[]> {
-    const sorted = this.placed
-      .map((placed) => ({ placed, key: placed.actions.join("\n") }))
-      .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-    let step: PlacedPolicy[] = [];
-    let named = new Set<string>();
-    for (const { placed } of sorted) {
-      const more = placed.actions.filter((action) => !named.has(action)).length;
-      if (step.length >= size || (step.length > 0 && named.size + more > MAX_NAMED)) {
-        yield step;
-        step = [];
-        named = new Set();
-      }
-      step.push(placed);
-      for (const action of placed.actions) named.add(action);
+    while (this.pending.length > 0) {
+      const round = this.pending;
+      this.pending = [];
+      yield* batches(round, size);
     }
-    if (step.length > 0) yield step;
   }
 
   check(step: readonly PlacedPolicy[]): void {
@@ -111,6 +123,7 @@ class SetValidator {
     const texts = new Map(step.map(({ policy }) => [policy.id, policy.text]));
     const { errors, warnings } = validateStrictly(texts, reduceSchema(this.schema, named));
     const refused = new Set<string>();
+    const complained = new Set([...errors, ...warnings].map(({ policyId }) => policyId ?? ""));
     for (const problem of errors) {
       refused.add(problem.policyId ?? "");
       this.addError(this.describe(problem, byId.get(problem.policyId ?? "")));
@@ -123,10 +136,15 @@ class SetValidator {
         this.addError(this.describeNever(problem.message, byId.get(id)));
       }
     }
-    for (const { policy, offset, contradiction } of step) {
-      if (contradiction === undefined || refused.has(policy.id)) continue;
-      const at = this.lines.positionAt(offset + conditionOffset(policy.text));
-      this.addError({ policy: policy.id, message: `the policy can never apply: ${contradiction}`, ...at });
+    for (const placed of step) {
+      if (complained.has(placed.policy.id)) this.pending.push(...placed.alike);
+      for (const { policy, offset, contradiction } of complained.has(placed.policy.id)
+        ? [placed]
+        : [placed, ...placed.alike]) {
+        if (contradiction === undefined || refused.has(policy.id)) continue;
+        const at = this.lines.positionAt(offset + conditionOffset(policy.text));
+        this.addError({ policy: policy.id, message: `the policy can never apply: ${contradiction}`, ...at });
+      }
     }
   }
 
@@ -176,6 +194,36 @@ class SetValidator {
       ? "no connector has such a command, and the schema's extension declares none"
       : `did you mean \`Action::${JSON.stringify(near)}\`?`;
   }
+}
+
+/** Policies that name the same actions stand together, so that few are checked for actions that they do not name. */
+function* batches(policies: readonly PlacedPolicy[], size: number): Generator<readonly PlacedPolicy[]> {
+  const sorted = policies
+    .map((placed) => ({ placed, key: placed.actions.join("\n") }))
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  let batch: PlacedPolicy[] = [];
+  let named = new Set<string>();
+  for (const { placed } of sorted) {
+    const more = placed.actions.filter((action) => !named.has(action)).length;
+    if (batch.length >= size || (batch.length > 0 && named.size + more > MAX_NAMED)) {
+      yield batch;
+      batch = [];
+      named = new Set();
+    }
+    batch.push(placed);
+    for (const action of placed.actions) named.add(action);
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function enumeratedTypes({ json }: TenantSchema): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const [namespace, { entityTypes }] of Object.entries(json)) {
+    for (const [name, type] of Object.entries(entityTypes)) {
+      if ("enum" in type) found.add(namespace === "" ? name : `${namespace}::${name}`);
+    }
+  }
+  return found;
 }
 
 const NEVER_APPLIES = /policy is impossible|unable to find an applicable action/;

@@ -1,9 +1,9 @@
-import { type BenchServer, jsonPost, median, runLoad } from "./harness.ts";
+import { type BenchServer, cpuMilliseconds, jsonPost, median, runLoad } from "./harness.ts";
 import type { LoadOrder, LoadResult } from "./load-client.ts";
 
 export const CONNECTIONS = 64;
 /** Long enough for just-in-time compilers to settle; the same for both. */
-const WARM_UP_SECONDS = 4;
+const WARM_UP_SECONDS = 6;
 export const SECONDS = 1.2;
 const ROUNDS = 3;
 
@@ -27,19 +27,37 @@ export function policies(count: number, matching: number): string {
   }).join("\n");
 }
 
-/** Lets the orders take turns, and gives each one's rounds. */
-export async function takeTurns(orders: readonly LoadOrder[]): Promise<readonly (readonly LoadResult[])[]> {
-  for (const order of orders) await runLoad({ ...order, seconds: WARM_UP_SECONDS });
-  const rounds: LoadResult[][] = orders.map(() => []);
+/** A server and what it is asked. */
+export interface Contender {
+  readonly pid: number;
+  readonly order: LoadOrder;
+}
+
+/** One round of one contender. */
+export interface Round extends LoadResult {
+  /** What the server used of processors for one answer, all its threads together, in microseconds. */
+  readonly cpuPerAnswer: number;
+}
+
+/** Lets the contenders take turns, and gives each one's rounds. */
+export async function takeTurns(contenders: readonly Contender[]): Promise<readonly (readonly Round[])[]> {
+  for (const { order } of contenders) await runLoad({ ...order, seconds: WARM_UP_SECONDS });
+  const rounds: Round[][] = contenders.map(() => []);
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const [i, order] of orders.entries()) rounds[i]?.push(await runLoad(order));
+    for (const [i, { order, pid }] of contenders.entries()) {
+      const before = cpuMilliseconds(pid) ?? Number.NaN;
+      const result = await runLoad(order);
+      const used = (cpuMilliseconds(pid) ?? Number.NaN) - before;
+      rounds[i]?.push({ ...result, cpuPerAnswer: (used * 1000) / result.answers });
+    }
   }
   return rounds;
 }
 
-export const rateOf = (results: readonly LoadResult[] | undefined) =>
-  median((results ?? []).map((each) => each.perSecond));
-export const p99Of = (results: readonly LoadResult[] | undefined) => median((results ?? []).map((each) => each.p99));
+/** The median over rounds of one measure. */
+export function medianOf(rounds: readonly Round[] | undefined, measure: "perSecond" | "p99" | "cpuPerAnswer"): number {
+  return median((rounds ?? []).map((round) => round[measure]));
+}
 
 export async function putPolicies(writ: BenchServer, source: string): Promise<void> {
   await writ.admin("PUT", "/v1/admin/policies", { source, message: "bench" });

@@ -1,6 +1,5 @@
-import { AGENT, policies, putPolicies, rateOf, takeTurns, writOrder } from "./authorize-load.ts";
+import { AGENT, medianOf, policies, putPolicies, type Round, takeTurns, writOrder } from "./authorize-load.ts";
 import { bench, print, startWrit } from "./harness.ts";
-import type { LoadResult } from "./load-client.ts";
 
 // What ten thousand policies cost of which ten can match: beside ten that all do, in a server of their own.
 
@@ -11,7 +10,10 @@ await bench(async () => {
   const largeKey = await large.createAgent(AGENT);
   await putPolicies(small, policies(10, 10));
   await putPolicies(large, policies(10_000, 10));
-  const [few, many] = await takeTurns([writOrder(small.port, smallKey), writOrder(large.port, largeKey)]);
-  const timeOf = (results: readonly LoadResult[] | undefined) => 1_000_000 / rateOf(results);
+  const [few, many] = await takeTurns([
+    { pid: small.server.pid, order: writOrder(small.port, smallKey) },
+    { pid: large.server.pid, order: writOrder(large.port, largeKey) },
+  ]);
+  const timeOf = (rounds: readonly Round[] | undefined) => 1_000_000 / medianOf(rounds, "perSecond");
   print("authorize.time.10000_policies", timeOf(many), "us", { name: "10 policies", value: timeOf(few) });
 });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cleanUp, freePort, freshFolder, type RunningServer, startServer } from "#test/support/binary.ts";
@@ -82,14 +82,23 @@ export async function startWrit(env: Readonly<Record<string, string>> = {}): Pro
     admin,
     createAgent: async (name) => {
       await admin("POST", "/v1/admin/agents", { name });
-      const { token = "" } = await admin("POST", "/v1/admin/keys", { agent: name });
+      const { key: token = "" } = await admin("POST", "/v1/admin/keys", { agent: name });
       return token;
     },
   };
 }
 
+/** What a process has used of processors since it began, in milliseconds; undefined where the system does not say. */
+export function cpuMilliseconds(pid: number): number | undefined {
+  if (process.platform !== "linux") return undefined;
+  const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ").at(-1)?.split(" ") ?? [];
+  // User and system time in ticks of 10 ms: fields 14 and 15 of proc_pid_stat(5), counted from the third.
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
 /** A cerbos that serves the given policies, by file name. */
 export interface Cerbos {
+  readonly pid: number;
   readonly port: number;
   stop(): Promise<void>;
 }
@@ -123,7 +132,7 @@ export async function startCerbos(policies: Readonly<Record<string, string>>): P
   };
   const answers = async () => (await fetch(`http://127.0.0.1:${port}/_cerbos/health`)).ok;
   for (let i = 0; i < 100; i += 1) {
-    if (await answers().catch(() => false)) return { port, stop };
+    if (await answers().catch(() => false)) return { port, pid: child.pid, stop };
     await Bun.sleep(50);
   }
   await stop();

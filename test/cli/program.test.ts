@@ -184,6 +184,19 @@ describe("what needs no server", () => {
     const right = { ...table, routes: table.routes.slice(0, 1) };
     expect((await writ(["connector", "lint", "-"], { stdin: JSON.stringify(right) })).code).toBe(0);
     expect(isCleanError(await writ(["connector", "lint", "-"], { stdin: "{" }))).toBe(true);
+
+    const stdin = JSON.stringify({ ...right, id: "store" });
+    const malformed = await writ(["connector", "lint", "-"], { stdin });
+    expect(malformed).toEqual({
+      code: 1,
+      stdout: "routes[0].`command` is malformed (route_table_invalid)\n",
+      stderr: "",
+    });
+    const json = await writ(["connector", "lint", "-", "--json"], { stdin });
+    expect([json.code, jsonLines(json.stdout)[0]]).toEqual([
+      1,
+      { findings: [{ code: "route_table_invalid", place: "", message: "routes[0].`command` is malformed" }] },
+    ]);
   });
 
   test("policies are checked where they are written", async () => {

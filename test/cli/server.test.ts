@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeShared, sharedData } from "#test/support/shared-data.ts";
 import { isCleanError, jsonLines, type Outcome, type RunOptions, spawnWrit, temporaryFolder, writ } from "./support.ts";
@@ -236,6 +236,18 @@ describe("beside a running server", () => {
     expect(code).toBe(0);
     const states = new Map(jsonLines(stdout).map(({ what, state }) => [what, state]));
     expect([states.get("server"), states.get("chain"), states.get("clock")]).toEqual(["ok", "ok", "ok"]);
+  });
+
+  test("the doctor does not ask for keys that only the running server is shown", async () => {
+    const link = join(folder.path, "link");
+    symlinkSync(data, link);
+    renameSync(join(data, "keys"), join(folder.path, "keys-elsewhere"));
+    try {
+      const { code, stdout } = await writ(["doctor"], { env: { ...env, WRIT_DATA: link } });
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/^warn {2}keys .*the server that runs has them$/m)]);
+    } finally {
+      renameSync(join(folder.path, "keys-elsewhere"), join(data, "keys"));
+    }
   });
 
   describeShared("hostile names", () => {

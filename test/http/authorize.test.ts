@@ -144,7 +144,7 @@ describe("GET /v1/approvals/{id}", () => {
     await edge.operate("POST", "/v1/admin/agents", { body: { name: "second" } });
     const second = await edge.operate("POST", "/v1/admin/keys", { body: { agent: "second" } });
     const answers = [
-      await edge.ask("GET", `/v1/approvals/${id}`, { token: second.json.token }),
+      await edge.ask("GET", `/v1/approvals/${id}`, { token: second.json.key }),
       await edge.ask("GET", `/v1/approvals/${id}`, { token: other.key }),
       await edge.ask("GET", `/v1/approvals/${id}`, { token: other.admin }),
       await edge.ask("GET", `/v1/approvals/apr_${"0".repeat(26)}`, { token: home.key }),

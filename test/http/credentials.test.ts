@@ -81,7 +81,7 @@ describe("a key", () => {
 
   test("is refused from the next request on once it is revoked, and its use is counted in its tenant's chain", async () => {
     const issued = await edge.ask("POST", "/v1/admin/keys", { token: home.admin, body: { agent: "helper" } });
-    const { id, token } = issued.json;
+    const { id, key: token } = issued.json;
     expect((await authorize(token)).status).toBe(200);
     await edge.ask("POST", `/v1/admin/keys/${id}/revocation`, { token: home.admin });
     for (let i = 0; i < 3; i += 1) expect((await authorize(token)).status).toBe(401);
@@ -102,7 +102,7 @@ describe("a key", () => {
   test("is refused from an address that it is not for", async () => {
     const body = { agent: "helper", sources: ["192.0.2.0/24"] };
     const { json } = await edge.ask("POST", "/v1/admin/keys", { token: home.admin, body });
-    const refused = await authorize(json.token, { "x-forwarded-for": "192.0.2.1" });
+    const refused = await authorize(json.key, { "x-forwarded-for": "192.0.2.1" });
     expect([refused.status, refused.json.code]).toEqual([403, "unauthorized_source"]);
   });
 

@@ -148,5 +148,5 @@ export async function settle(edge: Edge, tenant = "default", upstream = "http://
   });
   const put = await edge.operate("PUT", "/v1/admin/policies", { body: { source: PERMIT_ALL }, headers });
   if (put.status !== 200) throw new Error(put.text);
-  return { agent: agent.json.id, key: key.json.token, admin: admin.json.token, pdp: pdp.json.token };
+  return { agent: agent.json.id, key: key.json.key, admin: admin.json.token, pdp: pdp.json.token };
 }

@@ -100,6 +100,15 @@ describe("why", () => {
     expect(bad.sentences.join("\n")).toMatch(/`bad` could not be evaluated, which is taken as a no/);
   });
 
+  test("tells of a policy that applies what held, with its values", () => {
+    const { sentences } = explain(
+      `permit(${ALL}); @id("no") forbid(${ALL}) when { resource.owner == "acme" } unless { context.writ.tier == "read" };`,
+    );
+    expect(sentences[1]).toBe(
+      'policy `no` forbids this: `resource.owner == "acme"` is true, as resource.owner is "acme"; `context.writ.tier == "read"` is false, as context.writ.tier is "write"',
+    );
+  });
+
   test("has nothing to say of no policies but that there are none", () => {
     expect(explain("").sentences).toEqual(["it is denied: there are no policies yet"]);
   });

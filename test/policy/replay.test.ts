@@ -114,7 +114,7 @@ describe("another policy set", () => {
         to: "deny",
         command: "/x/do",
         before: ["writ.danger-needs-cosigner"],
-        after: ["writ.danger-needs-cosigner"],
+        after: [],
         count: 2,
         examples: ["d0", "d1"],
       },

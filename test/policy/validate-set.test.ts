@@ -133,12 +133,54 @@ describe("validatePolicySet", () => {
   });
 });
 
+describe("policies that are alike", () => {
+  test("are judged each by what tells them apart", () => {
+    const enumerated = schemaWith('entity Color enum ["red", "green"]; entity Agent { color?: Color };');
+    const found = (source: string) => {
+      const result = validatePolicySet(source, enumerated);
+      return "errors" in result ? result.errors.map(({ policy }) => policy) : [];
+    };
+    const pairs: readonly (readonly [string, string])[] = [
+      [
+        when('principal has color && principal.color == Color::"red"'),
+        when('principal has color && principal.color == Color::"blue"'),
+      ],
+      [when('context.writ.time > datetime("2026-01-01")'), when('context.writ.time > datetime("2026-13-01")')],
+      [when('context.writ.tier == "read" || "a" == "a"'), when('context.writ.tier == "read" && "a" == "b"')],
+      [when('"a" == "a" && context.writ.cosigned'), when('"a" == "b" && context.writ.cosigned')],
+      [
+        when("context.writ.cosigned", 'principal, action in Action::"/github", resource'),
+        when("context.writ.cosigned", 'principal, action in Action::"/gitlab", resource'),
+      ],
+      [
+        when('principal == Agent::"a"', 'principal == Agent::"a", action, resource'),
+        when('principal == Agent::"b"', 'principal == Agent::"a", action, resource'),
+      ],
+    ];
+    for (const [good, bad] of pairs) {
+      expect([bad, found(`${good}\n${bad}\n${good}`)]).toEqual([bad, ["policy1"]]);
+      expect([bad, found(`${bad}\n${good}\n${bad}`)]).toEqual([bad, ["policy0", "policy2"]]);
+    }
+  });
+
+  test("are all named where all are wrong, and warned of each alone", () => {
+    expect(errorsOf([1, 2, 3].map((i) => when(`principal.nope == "${i}"`)).join("\n")).map(({ line }) => line)).toEqual(
+      [1, 2, 3],
+    );
+    const result = validatePolicySet(
+      `${when('context.writ.environment == "live"')}\n${when('context.writ.environment == "lіve"')}`,
+      schema,
+    );
+    expect("warnings" in result ? result.warnings.map(({ line }) => line) : []).toEqual([2]);
+  });
+});
+
 describe("validatePolicySetInSteps", () => {
   test("finds the same, and yields between steps", async () => {
     const source = Array.from({ length: 60 }, (_, i) =>
       i === 40
         ? when("context.writ.nope")
-        : `permit(principal == Agent::"a${i}", action in Action::"/github/issues", resource);`,
+        : `permit(principal, action in Action::"/github/issues", resource) when { context.writ has run && context.writ.run has calls && context.writ.run.calls < ${i} };`,
     ).join("\n");
     let turns = 0;
     const yieldToLoop = async () => {

@@ -4,7 +4,8 @@ import type { CommandRule } from "../rule.ts";
 export const BUILTIN_RULES: readonly CommandRule[] = [
   { names: "echo : true false pwd cd pushd popd dirs jobs times logout exit return break continue shift type which whereis hash help caller fg bg wait ulimit umask sleep usleep", tier: "read", danger: "-" },
   { names: "printf test [ read mapfile readarray getopts let unset", tier: "read", special: "read-variable" },
-  { names: "set shopt setopt unsetopt emulate", tier: "read", danger: "expand_aliases" },
+  { names: "set", tier: "read" },
+  { names: "shopt setopt unsetopt emulate", tier: "write", read: "-p -q" },
   { names: "history", tier: "read", write: "-c -d -w -a -r -s -p" },
   { names: "fc", tier: "danger", read: "-l" },
   { names: "bind complete compopt enable unalias", tier: "write", danger: "-x -f -C -F -n" },

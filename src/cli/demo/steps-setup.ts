@@ -92,7 +92,7 @@ export const SETUP_STEPS: readonly Step<World>[] = [
     run: async (world) => {
       await world.operate((api) => api.post("/v1/admin/agents", { name: "helper" }));
       const issued = await world.operate((api) => api.post("/v1/admin/keys", { agent: "helper" }));
-      const key = textOf(issued, "token");
+      const key = textOf(issued, "key");
       if (key !== "") world.keep("agentKey", key);
       world.keep("agentKeyId", textOf(issued, "id"));
       const secret = key.slice(key.lastIndexOf("_") + 1);

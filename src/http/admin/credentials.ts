@@ -31,11 +31,12 @@ export function toNewToken(fields: CredentialFields): Omit<NewToken, "kind"> {
   };
 }
 
-/** Issues a credential; the answer is the only place where its text ever stands. */
+/** Issues a credential; the answer, in its member `key` or `token`, is the only place where its text ever stands. */
 export async function issue(exchange: Exchange, token: NewToken): Promise<Reply> {
   const { tenant, subject } = await exchange.manager();
   const { info, text: secret } = await exchange.services.tokens.issue(tenant, subject, token);
-  return { status: 201, json: { ...renderToken(info), token: secret } };
+  const member = token.kind === "agent" ? "key" : "token";
+  return { status: 201, json: { ...renderToken(info), [member]: secret } };
 }
 
 /** Shows one credential of these kinds, with its last call. */

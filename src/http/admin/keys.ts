@@ -39,7 +39,7 @@ export const KEY_ROUTES: readonly Route[] = [
       environment: optional(text({ max: 63 })),
       ...CREDENTIAL_FIELDS,
     }),
-    answers: { 201: "The key; `token` is its text, shown this once" },
+    answers: { 201: "The key; `key` is its text, shown this once" },
     handle: async (exchange, { agent, environment, ...fields }) => {
       const { tenant } = await exchange.manager();
       const { id } = await exchange.services.agents.show(tenant, agent);
