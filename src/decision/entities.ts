@@ -19,6 +19,7 @@ import {
 import type { Reader } from "#src/store/reader.ts";
 import type { Statement } from "#src/store/unit.ts";
 import { isActionType, isEntityType, whyNotCedar } from "./cedar-value.ts";
+import { nextTurn } from "./pdp.ts";
 import { toEntity } from "./stored-entities.ts";
 
 /** A page of a list. */
@@ -104,12 +105,13 @@ export function createEntities({ recorder, reader, ids, clock }: EntitiesDepende
       if (given.length > MAX_IMPORTED) {
         throw new WritError("invalid_argument", `at most ${MAX_IMPORTED} entities at a time`);
       }
-      const entities = given.map((json, i) => parseEntity(json, given.length === 1 ? "entity" : `entities[${i}]`));
+      const entities = await inSteps(given, (json, i) =>
+        parseEntity(json, given.length === 1 ? "entity" : `entities[${i}]`),
+      );
       const byKey = new Map(entities.map((entity) => [entityKey(entity.uid as EntityUid), entity]));
       if (byKey.size < entities.length) throw new WritError("invalid_argument", "an entity is there twice");
-      const unreadable = whyUnreadable(entities);
-      if (unreadable !== undefined) throw new WritError("invalid_argument", unreadable);
-      const rows = entities.map((entity) => toRow(entity, ids, clock.now()));
+      await inSteps(entities, requireReadable);
+      const rows = await inSteps(entities, (entity) => toRow(entity, ids, clock.now()));
       const data = {
         types: countTypes(entities),
         count: entities.length,
@@ -129,6 +131,25 @@ export function createEntities({ recorder, reader, ids, clock }: EntitiesDepende
         return { type: "entity.removed", statement: deleteEntity(tenant, type, id), data };
       }),
   };
+}
+
+/** Between two turns of the loop: some milliseconds. */
+const STEP = 100;
+
+async function inSteps<From, To>(list: readonly From[], map: (item: From, place: number) => To): Promise<To[]> {
+  const mapped: To[] = [];
+  for (const [i, item] of list.entries()) {
+    mapped.push(map(item, i));
+    if (i % STEP === STEP - 1) await nextTurn();
+  }
+  return mapped;
+}
+
+/** What only Cedar can tell: whether the arguments of its extension functions are such. Ancestors are looked at elsewhere. */
+function requireReadable(entity: EntityJson): void {
+  if (!JSON.stringify(entity).includes(`"__extn"`)) return;
+  const unreadable = whyUnreadable([{ ...entity, parents: [] }]);
+  if (unreadable !== undefined) throw new WritError("invalid_argument", unreadable);
 }
 
 /** One entity of Cedar's JSON, checked; references are written out as `{type, id}`. */
@@ -193,10 +214,13 @@ async function refuseCycle(
     return known;
   };
   const done = new Set<string>();
+  let steps = 0;
   for (const [start, { uid }] of added) {
     const path = [{ uid: uid as EntityUid, key: start, next: 0 }];
     const onPath = new Set([start]);
     for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      steps += 1;
+      if (steps % STEP === 0) await nextTurn();
       const parent = done.has(top.key) ? undefined : (await parentsOf(top.uid, top.key))[top.next];
       if (parent === undefined) {
         done.add(top.key);

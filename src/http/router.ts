@@ -50,7 +50,7 @@ export function createRouter({ routes, listener, dispatcher, isStopping, log }: 
     else app.route(route.method, path, handle, { parse: "none" });
   }
   const miss = ({ request }: Routed): Response => refuseUnknown(routes, dispatcher, listener, request);
-  app.all("/", miss, { parse: "none" }).all("/*", miss, { parse: "none" }).compile();
+  app.all("/", miss, { parse: "none" }).all("/*", miss, { parse: "none" });
 
   return (request) => {
     const { url } = request;

@@ -143,7 +143,11 @@ function plainOf(condition: Structured): Expression {
 
 const TIME_OF_DAY: Expression = { toTime: [pathOf(["context", "writ", "time"])] };
 
+/** Far more than any schema has, and far less than what Cedar cannot read. */
+const MAX_MEMBERS = 50;
+
 function pathOf([root, ...members]: FormPath): Expression {
+  if (members.length > MAX_MEMBERS) throw new WritError("policy_invalid", "a condition's path is too long");
   let node: Expression = { Var: root };
   for (const attr of members) node = { ".": { left: node, attr } };
   return node;

@@ -1,5 +1,5 @@
 import { canonicalize } from "#src/base/canonical-json.ts";
-import { WritError } from "#src/base/errors.ts";
+import { isWritError, WritError } from "#src/base/errors.ts";
 import {
   conditionOf,
   type FormCondition,
@@ -62,7 +62,44 @@ export function textToForm(text: string): PolicyForm {
   if (pieces.length !== 1) throw new WritError("policy_invalid", "exactly one policy was expected");
   const json = parsePolicyText(text);
   if (!("effect" in json)) throw new WritError("policy_invalid", json[0]?.message ?? "the policy does not parse");
-  return { ...jsonToForm(json), comments: commentsOf(text) };
+  try {
+    // Cedar reads deeper text than JSON: a form that could not become a policy again would be a trap.
+    printPolicy(json);
+    return { ...jsonToForm(json), comments: commentsOf(text) };
+  } catch (cause) {
+    if (!isWritError(cause, "invalid_argument")) throw cause;
+    throw new WritError("policy_invalid", "the policy nests too deep for a form; it can be edited as text", { cause });
+  }
+}
+
+/**
+ * A form that came from outside. Text conditions come back as what Cedar reads in them, structured where the form can say
+ * it. Throws `policy_invalid` for what is no form, down to a member that forms do not have.
+ */
+export function readForm(value: unknown): PolicyForm {
+  const stated = value as PolicyForm;
+  let form: PolicyForm;
+  try {
+    requireShallow(value, MAX_FORM_DEPTH);
+    form = textToForm(formToText(stated));
+    const when = form.when.map((condition, place) =>
+      stated.when[place]?.kind === "text" ? stated.when[place] : condition,
+    );
+    if (canonicalize({ ...form, when }) === canonicalize(stated)) return form;
+  } catch (cause) {
+    if (isWritError(cause, "policy_invalid")) throw cause;
+    throw new WritError("policy_invalid", "this is not a policy's form", { cause });
+  }
+  throw new WritError("policy_invalid", "the form has members that forms do not have, or in another form");
+}
+
+/** A form nests no deeper; what does must not reach the engine, which would not survive it. */
+const MAX_FORM_DEPTH = 12;
+
+function requireShallow(value: unknown, depth: number): void {
+  if (typeof value !== "object" || value === null) return;
+  if (depth === 0) throw new WritError("policy_invalid", "this is not a policy's form: it nests too deep");
+  for (const member of Object.values(value)) requireShallow(member, depth - 1);
 }
 
 /** The policy that a form stands for, its comments first. Throws `policy_invalid` for a text condition that is not one. */

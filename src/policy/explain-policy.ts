@@ -1,10 +1,11 @@
 import type { Json } from "#src/base/canonical-json.ts";
+import { isWritError } from "#src/base/errors.ts";
 import { printExpression, readPath } from "./builder-condition.ts";
 import { type PolicyJson, parsePolicyText } from "./cedar.ts";
 import { quote } from "./cedar-literal.ts";
 import type { PolicyRequest } from "./closure.ts";
 import { type Conjunct, conjunctsOf } from "./conjuncts.ts";
-import { createExpressionSet, type Expression, findEntity, type Truth } from "./expression-set.ts";
+import { createExpressionSet, type Expression, evaluatePolicy, findEntity, type Truth } from "./expression-set.ts";
 import type { CompiledPolicy } from "./policy-set.ts";
 import { type EntityUid, entityKey, SCOPE_DIMENSIONS, type ScopeConstraint } from "./scope.ts";
 import type { PolicySlice } from "./slice.ts";
@@ -51,7 +52,7 @@ export function explainPolicy(policy: CompiledPolicy, request: PolicyRequest, sl
   const { id, effect, text } = policy;
   const json = parsePolicyText(text);
   const unmet = unmetScopes(policy, request, slice.closures);
-  const parts = "effect" in json ? explainParts(json, request, slice.closures) : [];
+  const parts = "effect" in json ? partsOf(policy, json, request, slice.closures) : [];
   const failed = parts.find(({ truth, expected }) => truth.kind !== String(expected));
   const described = { policy: id, effect, applies: unmet.length === 0 && failed === undefined, unmet, parts };
   return { ...described, ...(failed === undefined ? {} : { failed }), sentence: sentenceOf(described, failed) };
@@ -128,6 +129,21 @@ function printWithGroups(uid: EntityUid, closure: readonly string[]): string {
       ? `${printUid(uid)}, which is in nothing`
       : `${printUid(uid)}, which is in ${groups.join(", ")}`,
   );
+}
+
+function partsOf(
+  { text }: CompiledPolicy,
+  json: PolicyJson,
+  request: PolicyRequest,
+  closures: PolicySlice["closures"],
+): readonly ExplainedPart[] {
+  try {
+    return explainParts(json, request, closures);
+  } catch (error) {
+    if (!isWritError(error, "invalid_argument")) throw error;
+    // Nested beyond what can be taken apart: all conditions are one part.
+    return [{ text: "all its conditions", expected: true, truth: evaluatePolicy(text, request), values: [] }];
+  }
 }
 
 function explainParts(

@@ -1,3 +1,4 @@
+import { isWritError } from "#src/base/errors.ts";
 import type { Authorizer } from "./authorizer.ts";
 import { parsePolicyText } from "./cedar.ts";
 import type { EntityJson, PolicyRequest } from "./closure.ts";
@@ -184,7 +185,7 @@ interface PolicySeen {
   matched: number;
   determined: number;
   readonly clauses: { readonly kind: "when" | "unless"; seenTrue: boolean; seenFalse: boolean; seenError: boolean }[];
-  readonly bodies: readonly Expression[];
+  bodies: readonly Expression[];
   /** Made when a test first meets the policy. */
   expressions: ExpressionSet | undefined;
 }
@@ -239,7 +240,16 @@ class Coverage {
 function noteClauses(seen: PolicySeen, request: PolicyRequest): void {
   const { clauses, bodies } = seen;
   if (bodies.length === 0) return;
-  seen.expressions ??= createExpressionSet(bodies);
+  if (seen.expressions === undefined) {
+    try {
+      seen.expressions = createExpressionSet(bodies);
+    } catch (error) {
+      // Nested beyond what can be taken apart: its conditions count as not seen.
+      if (!isWritError(error, "invalid_argument")) throw error;
+      seen.bodies = [];
+      return;
+    }
+  }
   const truths = seen.expressions.evaluate(request);
   for (const [place, clause] of clauses.entries()) {
     const kind = truths[place]?.kind;

@@ -109,6 +109,16 @@ describe("why", () => {
     );
   });
 
+  test("takes a policy that nests too deep as one part", () => {
+    const deep = `(${Array(100).fill("context.writ.cosigned").join(" || ")})`;
+    const { near } = explain(`@id("deep") permit(${ALL}) when { ${deep} } when { 1 == 2 };`);
+    expect(near[0]).toMatchObject({
+      policy: "deep",
+      applies: false,
+      failed: { text: "all its conditions", truth: { kind: "false" } },
+    });
+  });
+
   test("has nothing to say of no policies but that there are none", () => {
     expect(explain("").sentences).toEqual(["it is denied: there are no policies yet"]);
   });

@@ -211,6 +211,14 @@ describe("running tests", () => {
     expect(report.coverage[1]?.clauses[0]).toMatchObject({ seenError: true });
   });
 
+  test("a policy that nests too deep to be taken apart is tested, its conditions not seen", () => {
+    const deep = Array(100).fill("context.writ.cosigned").join(" || ");
+    const report = run(`@id("p") permit(principal, action, resource) when { ${deep} };`, [
+      { name: "1", ask: ASK, expect: { decision: "step_up" } },
+    ]);
+    expect(report).toMatchObject({ failed: 0, covered: { policies: [1, 1], conditions: [0, 1] } });
+  });
+
   test("shared entities are there for every test", () => {
     const entities = [
       { uid: { type: "AgentGroup", id: "sub" }, attrs: {}, parents: [{ type: "AgentGroup", id: "g" }] },

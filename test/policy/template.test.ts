@@ -133,7 +133,7 @@ describe("rendering", () => {
         fc.property(values, (filled) => {
           expect(shapeOf(renderHostile(template, filled))).toEqual(plain);
         }),
-        { numRuns: 12 },
+        { numRuns: 8 },
       );
     });
   }

@@ -24,7 +24,7 @@ export const NETWORK_RULES: readonly CommandRule[] = [
   },
   { names: "http https xh xhs httpie", tier: "write", outputs: "-o --output", verbs: { read: "GET, HEAD, OPTIONS", write: "POST, PUT, PATCH", danger: "DELETE, PURGE" } },
   { names: "aria2c axel lftp ftp ncftp youtube-dl yt-dlp gallery-dl httrack", tier: "write", danger: "-e -c --exec --on-download-complete --on-bt-download-complete --on-download-start --netrc-cmd" },
-  { names: "ping ping6 fping hping3 arping traceroute finger w who users last lastlog lastb", tier: "read", danger: "-K --kill -D --flush" },
+  { names: "ping ping6 fping hping3 arping traceroute traceroute6 tracepath mtr dig host nslookup drill kdig delv whois getent ss netstat iftop nethogs iptraf vnstat bmon speedtest speedtest-cli nload ipcalc sipcalc subnetcalc geoiplookup dog doggo httpstat httping tcptraceroute mii-tool iwlist iwgetid dnstracer showmount finger w who users last lastlog lastb", tier: "read", danger: "-K --kill -D --flush" },
   { names: "nmap masscan zmap nikto sqlmap gobuster ffuf hydra john hashcat aircrack-ng ettercap msfconsole msfvenom responder wfuzz dirb", tier: "danger", read: "--version -V --help -h" },
   { names: "nc ncat netcat socat", tier: "danger", read: "-h --help -V --version" },
   { names: "tcpdump tshark wireshark dumpcap ngrep", tier: "read", outputs: "-w -F", code: "-z", danger: "-Z" , values: "-i -c -s -r -f -Y -T -e -W -C -G" },
