@@ -1,8 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Language, Parser, type Tree, type TreeCursor } from "web-tree-sitter";
-// @ts-expect-error TypeScript sees the module's own exports; the bundler gives the path of the embedded file.
 import bashPath from "../../node_modules/tree-sitter-bash/tree-sitter-bash.wasm" with { type: "file" };
-// @ts-expect-error TypeScript sees the module's own exports; the bundler gives the path of the embedded file.
 import runtimePath from "../../node_modules/web-tree-sitter/web-tree-sitter.wasm" with { type: "file" };
 
 /** A node of the syntax tree, copied out of the parser's memory. Offsets count UTF-16 code units. */

@@ -46,7 +46,7 @@ function commandStarts(args: readonly Argument[], operands: readonly FoundOperan
 }
 
 function runFrom(call: Call, runs: RunsRule, verbs: number, operands: readonly Argument[]): void {
-  let rest = operands.slice(verbs);
+  let rest: readonly Argument[] = operands.slice(verbs);
   if (runs.assigns === true) rest = takeAssignments(call, rest);
   rest = rest.slice(runs.skip ?? 0);
   if (rest[0]?.text === "--") rest = rest.slice(1);

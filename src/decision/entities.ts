@@ -19,8 +19,8 @@ import {
 import type { Reader } from "#src/store/reader.ts";
 import type { Statement } from "#src/store/unit.ts";
 import { isActionType, isEntityType, whyNotCedar } from "./cedar-value.ts";
-import { nextTurn } from "./pdp.ts";
 import { toEntity } from "./stored-entities.ts";
+import { nextTurn } from "./turn.ts";
 
 /** A page of a list. */
 export interface EntityPage {

@@ -9,8 +9,9 @@ import type { PolicyIndex } from "#src/policy/slice.ts";
 import { readAgents } from "#src/store/agents.ts";
 import { readEntitiesOfType } from "#src/store/entities.ts";
 import type { Connectors } from "#src/vault/connectors.ts";
-import { decideAccess, describeGround, nextTurn, type PdpDependencies, type PdpGround, recorded } from "./pdp.ts";
+import { decideAccess, describeGround, type PdpDependencies, type PdpGround, recorded } from "./pdp.ts";
 import { type AccessEntity, AGENT_TYPE, isAboutCaller, type PdpCaller, subjectTypeOf } from "./pdp-request.ts";
+import { nextTurn } from "./turn.ts";
 import { type TypeMap, toEntityType } from "./type-map.ts";
 
 /** What is looked for, and what is given instead. */

@@ -11,6 +11,7 @@ import type { Reader } from "#src/store/reader.ts";
 import type { ActivePolicies, Authority } from "./authority.ts";
 import { type AccessRequest, isAboutCaller, type PdpCaller, translate } from "./pdp-request.ts";
 import { denyReasons, type Reason, reason } from "./reasons.ts";
+import { nextTurn } from "./turn.ts";
 import type { TypeMap, TypeMaps } from "./type-map.ts";
 import { decidingVersions } from "./versions.ts";
 
@@ -244,9 +245,4 @@ function describeRequests(asked: readonly AccessRequest[], decisions: readonly A
     return { principal, action, resource, context, entities: entities.map(placeOf) };
   });
   return { requests, entities: [...places.keys()] } as unknown as Json;
-}
-
-/** Lets others have the loop. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

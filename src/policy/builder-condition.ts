@@ -54,6 +54,9 @@ export type FormCondition = { readonly unless?: boolean } & (
   | { readonly kind: "text"; readonly text: string }
 );
 
+/** Far more than any schema has, and far less than what Cedar cannot read. */
+const MAX_MEMBERS = 50;
+
 type Structured = Exclude<FormCondition, { readonly kind: "text" }>;
 
 /** A condition as Cedar's JSON. */
@@ -142,9 +145,6 @@ function plainOf(condition: Structured): Expression {
 }
 
 const TIME_OF_DAY: Expression = { toTime: [pathOf(["context", "writ", "time"])] };
-
-/** Far more than any schema has, and far less than what Cedar cannot read. */
-const MAX_MEMBERS = 50;
 
 function pathOf([root, ...members]: FormPath): Expression {
   if (members.length > MAX_MEMBERS) throw new WritError("policy_invalid", "a condition's path is too long");
@@ -253,7 +253,7 @@ export function readPath(node: unknown): FormPath | undefined {
   if (typeof root === "string" && ROOTS.includes(root)) return [root as FormPath[0]];
   if (access === undefined || typeof access.attr !== "string") return undefined;
   const owner = readPath(access.left);
-  return owner === undefined ? undefined : [...owner, access.attr];
+  return owner === undefined || owner.length > MAX_MEMBERS ? undefined : [...owner, access.attr];
 }
 
 function readSet(node: unknown): readonly FormValue[] | undefined {

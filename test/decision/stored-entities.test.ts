@@ -63,7 +63,9 @@ describe("what is stored of agents and resources", () => {
   test("an agent that asks for itself is one entity", async () => {
     const tenant = await instance.tenant("itself");
     const agent = await tenant.agent("helper", { groups: ["crew"] });
-    await tenant.policies(`permit (principal, action, resource) when { resource.a == 1 && principal in AgentGroup::"crew" };`);
+    await tenant.policies(
+      `permit (principal, action, resource) when { resource.a == 1 && principal in AgentGroup::"crew" };`,
+    );
     await put(tenant, { uid: uid("Agent", "helper"), attrs: { a: 1 }, parents: [] });
     const stated = { ...STATED, resource: uid("Agent", "helper") };
     expect((await tenant.state(agent, stated)).decision).toBe("allow");

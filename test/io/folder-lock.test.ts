@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isWritError } from "#src/base/errors.ts";
@@ -21,8 +21,9 @@ function codeOf(action: () => unknown): string {
 }
 
 /** Another process that takes the lock, says how that went, and stays until it is killed. */
-function startHolder() {
+function startHolder(user?: number) {
   const script = `
+    ${user === undefined ? "" : `process.setuid(${user});`}
     const { acquireFolderLock } = await import(${JSON.stringify(`${import.meta.dir}/../../src/io/folder-lock.ts`)});
     try { acquireFolderLock(${JSON.stringify(folder)}); console.log("held"); } catch (error) { console.log(error.code); }
     Bun.gc(true);
@@ -87,4 +88,19 @@ test("the file is private and not empty", () => {
 
 test("a folder that is not there", () => {
   expect(codeOf(() => acquireFolderLock(join(folder, "absent")))).toBe("store_failed");
+});
+
+const NOBODY = 65_534;
+const IS_ROOT = process.getuid?.() === 0;
+
+test("a lock file that cannot be written locks nothing, so it is not held", async () => {
+  acquireFolderLock(folder).release();
+  const file = join(folder, "lock.db");
+  chmodSync(file, 0o400);
+  // Modes do not bind root: the attempt is made as somebody else.
+  if (IS_ROOT) for (const path of [folder, file]) chownSync(path, NOBODY, NOBODY);
+  const { child, said } = startHolder(IS_ROOT ? NOBODY : undefined);
+  expect(await said).toBe("store_failed");
+  child.kill("SIGKILL");
+  await child.exited;
 });

@@ -265,6 +265,13 @@ describe("a form from outside", () => {
     expect(isCedarBroken()).toBe(false);
   });
 
+  test("keeps a path that is too long for one as text", () => {
+    const condition = `context${".a".repeat(55)}`;
+    const text = `permit(principal, action, resource) when { ${condition} };`;
+    expect(textToForm(text).when).toEqual([{ kind: "text", text: condition }]);
+    expect(plain(jsonOf(formToText(textToForm(text))).conditions)).toEqual(plain(jsonOf(text).conditions));
+  });
+
   test("of a policy too deep for one is said to be so", () => {
     const deep = `permit(principal, action, resource) when { context${".a".repeat(120)} };`;
     expect(compiled(deep)).toHaveLength(1);
