@@ -45,11 +45,12 @@ function judgeKnown(call: Call, rule: CompiledRule): void {
 /** Judges by the rule of the verb, where it has one; by all that may be meant where an unlisted option stands before it. */
 function judgeNested(call: Call, rule: CompiledRule): boolean {
   const { operands } = scanArguments(call.args, rule);
+  const key = call.name.replaceAll(" ", ":");
   let isFound = false;
   for (const [index, { argument, at, maybeValue }] of operands.slice(0, 4).entries()) {
     const next = operands[index + 1];
-    const longer = next === undefined ? undefined : findRule(`${call.name}:${argument.text}:${next.argument.text}`);
-    const found = longer ?? findRule(`${call.name}:${argument.text}`);
+    const longer = next === undefined ? undefined : findRule(`${key}:${argument.text}:${next.argument.text}`);
+    const found = longer ?? findRule(`${key}:${argument.text}`);
     if (found !== undefined && argument.known) {
       const isLonger = longer !== undefined && next !== undefined;
       const name = isLonger ? `${argument.text} ${next.argument.text}` : argument.text;
@@ -73,7 +74,7 @@ function asksForHelp({ args, rule }: Call): boolean {
   const last = args.at(-1);
   if (last === undefined || rule === undefined || rule.rule.runs !== undefined || NO_HELP.has(rule.rule.special ?? "")) return false;
   if (!args.every((argument) => argument.known)) return false;
-  const isAsked = last.text === "--help" || (args.length === 1 && last.text === "--version");
+  const isAsked = last.text === "--help" || (last.text === "-h" && (rule.verbs.depth > 0 || rule.rule.nested === true)) || (args.length === 1 && last.text === "--version");
   return isAsked && args.slice(0, -1).every(({ text }) => /^[a-z][a-z0-9-]*$/.test(text)) && args.length <= 5;
 }
 

@@ -1,14 +1,17 @@
 import type { Call } from "./call.ts";
 import { type FoundOperand, type FoundOption, type ScannedArguments, scanArguments } from "./option-scan.ts";
-import { type CompiledRule, findVerb, type VerbTable } from "./rule.ts";
+import { type CompiledRule, findVerb, type VerbTable, wordsOf } from "./rule.ts";
 import { higherTier, isAbove, type ReasonCode, type Tier } from "./tier.ts";
 import { type Argument, unknownArgument } from "./words.ts";
 
 /** Judges a call by its rule in the table: verb, options, files, and what unknown words might be. */
 export function judgeByRule(call: Call, rule: CompiledRule): void {
   const scanned = scanArguments(call.args, rule);
-  const isLooking = scanned.options.some((option, at) => isReadOption(option, scanned.options[at - 1], rule));
-  const base = isLooking ? "read" : verbTier(scanned.operands, rule);
+  const hasVerb = rule.verbs.depth > 0 && scanned.operands.length > 0;
+  const isLooking = scanned.options.some(
+    (option, at) => isReadOption(option, scanned.options[at - 1], rule) && !(hasVerb && HELP.has(option.name)),
+  );
+  const base = isLooking ? "read" : baseTier(scanned, rule);
   raise(call, rule, base, describe(call, scanned.operands, rule));
   for (const option of scanned.options) judgeOption(call, rule, option);
   judgeUnknown(call, rule, scanned);
@@ -28,7 +31,8 @@ function describe(call: Call, operands: readonly FoundOperand[], rule: CompiledR
 /** Of a lowering option nothing is guessed: written in full, and not what could be the value of an option before it. */
 function isReadOption(option: FoundOption, before: FoundOption | undefined, rule: CompiledRule): boolean {
   const written = option.value === undefined ? option.name : `${option.name}=${option.value.text}`;
-  if (!rule.readOptions.has(option.name) && !rule.readOptions.has(written)) return false;
+  const isListed = rule.readOptions.has(option.name) || rule.readOptions.has(written);
+  if (!isListed) return rule.readPrefixes.some((prefix) => option.name.startsWith(prefix));
   if (option.value !== undefined && !rule.readOptions.has(written) && !rule.values.has(option.name)) return false;
   return before === undefined || before.listed || before.value !== undefined;
 }
@@ -57,6 +61,17 @@ function judgeOption(call: Call, rule: CompiledRule, { name, value }: FoundOptio
   if (rule.code.has(name)) call.runShell(value ?? unknownArgument("…"));
   const tier = optionTier(name, rule);
   if (tier !== undefined) raise(call, rule, tier, `\`${call.name} ${name}\``);
+}
+
+/** Options that ask a command about itself; behind a verb they may mean something else. */
+const HELP: ReadonlySet<string> = new Set(["--help", "-h", "--version", "-V", "-v"]);
+
+function baseTier({ operands, options, wild }: ScannedArguments, rule: CompiledRule): Tier {
+  const { alone, softens } = rule.rule;
+  if (alone !== undefined && operands.length === 0 && wild === "itself") return alone;
+  const tier = verbTier(operands, rule);
+  const isSoft = softens !== undefined && options.some(({ name }) => wordsOf(softens).includes(name));
+  return isSoft && tier === "danger" ? "write" : tier;
 }
 
 /** The highest tier of all ways to read the first words, where an unlisted option may have taken one as its value. */

@@ -155,8 +155,11 @@ export class Judge implements Expander {
     const isDeclaration = ["export", "declare", "typeset", "local", "readonly"].includes(args[0]?.text ?? "");
     for (const assignment of command.assignments) this.#assignment(assignment, args.length === 0 || isDeclaration);
     const input = this.#redirects(command.redirects) ?? outer;
-    if (args.length > 0) this.judgeArguments(args, input);
-    else if (command.words.length > 0) this.#report.raise("danger", "unresolved", "the command's name is empty or unknown");
+    if (args.length > 0) {
+      const isExpanded = command.words[0]?.parts.some((part) => part.kind !== "text") === true;
+      if (isExpanded) this.#report.raise("write", "disguised", "the command's name is the value of an expansion");
+      this.judgeArguments(args, input);
+    } else if (command.words.length > 0) this.#report.raise("danger", "unresolved", "the command's name is empty or unknown");
   }
 
   #assignment(assignment: Assignment, stays: boolean): void {
@@ -245,7 +248,7 @@ export class Judge implements Expander {
 
   #call(name: Argument, args: readonly Argument[], input: Input | undefined): Call {
     return {
-      name: name.text,
+      name: commandName(name.text) ?? name.text,
       args,
       rule: findRule(commandName(name.text) ?? ""),
       input,

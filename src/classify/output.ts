@@ -5,7 +5,7 @@ const UNKNOWN: KnownValue = { kind: "unknown" };
 
 /** Commands, word for word, that print one word without a dash in front: a path, a number, a name, a date. */
 const PLAIN_COMMANDS =
-  /^(?:pwd|nproc|whoami|hostname|id -(?:u|un|g|gn)|mktemp(?: -d)?|uname -[smrn]|git rev-parse (?:--show-toplevel|HEAD)|date|date \+(?:%[YFsmdHMSyjT]|[_:.T-])+)$/;
+  /^(?:pwd|nproc|whoami|hostname|id -(?:u|un|g|gn)|mktemp(?: -d)?|uname -[smrn]|git rev-parse (?:--show-toplevel|HEAD)|date(?: -u)?|date(?: -u)? \+(?:%[YFsmdHMSyjT]|[_:.T-])+)$/;
 
 /** What a command prints, as far as its words say it: `echo` and `printf` of known words, and a few plain values. */
 export function literalOutput(body: readonly Statement[], expander: Expander): KnownValue {

@@ -11,6 +11,10 @@ export interface CommandRule {
   readonly names: string;
   /** With no verb, or with one that is not listed. */
   readonly tier: Tier;
+  /** Without any operand. */
+  readonly alone?: Tier;
+  /** Options that leave a write where the tier is a danger. */
+  readonly softens?: string;
   /** Why, where the tier alone does not say it. */
   readonly because?: ReasonCode;
   /** Options that leave nothing of the command but looking: help, lists, dry runs. */
@@ -86,6 +90,7 @@ export type SpecialName =
   | "http-api"
   | "interpreter"
   | "java"
+  | "kubectl-get"
   | "read-variable"
   | "rm"
   | "sed"
@@ -103,6 +108,8 @@ export interface CompiledRule {
   readonly options: ReadonlyMap<string, Tier>;
   readonly longOptions: readonly (readonly [string, Tier])[];
   readonly readOptions: ReadonlySet<string>;
+  /** Beginnings of options, written with a `*` behind them. */
+  readonly readPrefixes: readonly string[];
   readonly values: ReadonlySet<string>;
   readonly flags: ReadonlySet<string>;
   readonly outputs: ReadonlySet<string>;
@@ -136,6 +143,7 @@ export function compileRule(rule: CommandRule): CompiledRule {
     options,
     longOptions: [...options].filter(([name]) => name.startsWith("--")),
     readOptions,
+    readPrefixes: [...readOptions].filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1)),
     values: new Set([...wordsOf(rule.values), ...outputs, ...inputs, ...wordsOf(rule.code)]),
     flags: new Set([...wordsOf(rule.flags), ...wordsOf(rule.read)]),
     outputs,
@@ -192,6 +200,7 @@ export function findVerb(table: VerbTable, words: readonly string[]): Tier | und
 
 function matchesWord(pattern: string, word: string): boolean {
   if (pattern === "*") return true;
+  if (pattern.startsWith("*") && pattern.endsWith("*")) return word.includes(pattern.slice(1, -1));
   if (pattern.startsWith("*")) return word.endsWith(pattern.slice(1));
   return pattern.endsWith("*") ? word.startsWith(pattern.slice(0, -1)) : pattern === word;
 }

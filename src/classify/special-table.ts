@@ -2,7 +2,7 @@ import type { SpecialJudge } from "./call.ts";
 import type { SpecialName } from "./rule.ts";
 import { judgeAwk } from "./special/awk.ts";
 import { judgeAlias, judgeDeclare, judgeEval, judgeReadVariable, judgeSource, judgeTrap } from "./special/builtin.ts";
-import { judgeDockerRun } from "./special/container.ts";
+import { judgeDockerRun, judgeKubectlGet } from "./special/container.ts";
 import { judgeDd, judgeRm } from "./special/file.ts";
 import { judgeFind, judgeXargs } from "./special/find.ts";
 import { judgeFzf } from "./special/fzf.ts";
@@ -29,6 +29,7 @@ const SPECIALS: Readonly<Record<SpecialName, SpecialJudge>> = {
   "http-api": judgeHttpApi,
   interpreter: judgeInterpreter,
   java: judgeJava,
+  "kubectl-get": judgeKubectlGet,
   "read-variable": judgeReadVariable,
   rm: judgeRm,
   sed: judgeSed,

@@ -40,6 +40,7 @@ export const REASON_CODES = {
   changes_state: "changes something",
   destructive: "destroys something, or does what cannot be taken back",
   disguised: "hides what it runs",
+  discloses_secret: "prints a secret",
   environment: "sets a variable that changes what programs do",
   hidden_characters: "contains characters that are not seen",
   privilege: "acts with another user's rights",

@@ -35,6 +35,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "tables of what an upstream's routes mean",
     load: async () => (await import("./connector.ts")).connector,
   },
+  {
+    name: "entity",
+    summary: "what policies know of agents, resources and people",
+    load: async () => (await import("./entity.ts")).entity,
+  },
   { name: "policy", summary: "what is allowed", load: async () => (await import("./policy.ts")).policy },
   {
     name: "authorize",

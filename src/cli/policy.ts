@@ -1,11 +1,13 @@
-import { loadCedar } from "#src/policy/cedar.ts";
-import { compilePolicies, type PolicyProblem } from "#src/policy/policy-set.ts";
 import { type Column, listAll, printList, printThing, textOf } from "./answer.ts";
 import { apiPath, tenantCommand } from "./api-command.ts";
 import type { Answer, Api } from "./client.ts";
-import type { CommandGroup, NamedCommand } from "./command.ts";
+import type { CommandGroup } from "./command.ts";
 import { readText } from "./input.ts";
 import { diffLines, withContext } from "./line-diff.ts";
+import { check } from "./policy-check.ts";
+import { fmt } from "./policy-format.ts";
+import { template } from "./policy-template.ts";
+import { test } from "./policy-test.ts";
 import { UsageError } from "./usage-error.ts";
 
 const FILE = [{ name: "FILE" }] as const;
@@ -19,30 +21,13 @@ const COLUMNS: readonly Column[] = [
 const CONTEXT_LINES = 3;
 const FILE_NOTE = "FILE is Cedar; `-` is standard input.";
 
-/** Needs no server: policies are checked where they are written. */
-const check: NamedCommand = {
-  name: "check",
-  summary: "check policies against the schema; exit 1 where anything is wrong with them",
-  positionals: FILE,
-  notes: [FILE_NOTE],
-  run: async ({ terminal }, args) => {
-    const path = args.at("FILE");
-    const source = await readText(terminal, path);
-    loadCedar();
-    const result = compilePolicies(source);
-    const problems: readonly PolicyProblem[] = "errors" in result ? result.errors : [];
-    const policies = "errors" in result ? 0 : result.policies.length;
-    if (args.has("json")) await terminal.printJson({ ok: problems.length === 0, policies, problems });
-    else if (problems.length === 0) await terminal.print(`nothing wrong; policies: ${policies}`);
-    else for (const problem of problems) await terminal.print(describe(path, problem));
-    return problems.length === 0 ? 0 : 1;
-  },
-};
-
 /** Policies: versions that never change, one of them deciding. */
 export const policy: CommandGroup = {
   commands: [
     check,
+    test,
+    fmt,
+    template,
     tenantCommand(
       {
         name: "put",
@@ -100,10 +85,6 @@ export const policy: CommandGroup = {
     ),
   ],
 };
-
-function describe(path: string, { line, column, message, help }: PolicyProblem): string {
-  return `${path}:${line}:${column}: ${message}${help === undefined ? "" : ` (${help})`}`;
-}
 
 function parseVersion(text: string): number | undefined {
   return /^[1-9][0-9]{0,8}$/.test(text) ? Number(text) : undefined;

@@ -170,6 +170,8 @@ function parseEntity(json: Json, place: string): EntityJson {
   const why =
     whyNotCedar(attrs, "attrs", "escapes", references) ?? whyNotCedar(tags ?? {}, "tags", "escapes", references);
   if (why !== undefined) return refuse(`cannot be stored: ${why}`);
+  const escape = [...Object.keys(attrs), ...Object.keys(tags ?? {})].find((name) => name.startsWith("__"));
+  if (escape !== undefined) return refuse("has an attribute whose name begins with two underscores");
   const entity: EntityJson = {
     uid,
     attrs,

@@ -123,9 +123,11 @@ async function collect(
     for (;;) {
       const candidates = (await sources[source]?.(after, CHUNK)) ?? [];
       for (const { name, key } of candidates) {
-        if (found.length >= limit || examined >= MAX_EXAMINED) return { found, next: { source, after }, examined };
+        if (examined >= MAX_EXAMINED) return { found, next: { source, after }, examined };
         examined += 1;
         const { decision } = await decideAccess(dependencies, ground, questionOf(asked, name));
+        // Looked for one further: that there is a next page tells of something permitted, or of nothing but the bound.
+        if (decision && found.length >= limit) return { found, next: { source, after }, examined };
         if (decision) found.push(name);
         after = key;
         if (examined % STEP === 0) await nextTurn();

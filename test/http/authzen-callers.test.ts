@@ -216,15 +216,19 @@ describe("an agent", () => {
     const any = await stand();
     await any.policies(`permit (principal, action, resource) when { resource has open && resource.open };`);
     await any.entities(
-      ["a", "hidden-b", "hidden-c", "d"].map((id) => ({
+      ["a", "b-hidden", "c-hidden", "d", "e-hidden"].map((id) => ({
         uid: { type: "document", id },
-        attrs: { open: !id.startsWith("hidden") },
+        attrs: { open: !id.endsWith("hidden") },
         parents: [],
       })),
     );
     const asked = { subject: SELF, action: VIEW, resource: { type: "document" }, page: { limit: 1 } };
     const { text, json } = await any.ask("search/resource", asked, any.home.key);
     expect(json.results).toEqual([{ type: "document", id: "a" }]);
+    const page = { token: json.page.next_token };
+    expect((await any.ask("search/resource", { ...asked, page: { limit: 1 } })).json.results).toEqual(json.results);
+    const end = await any.ask("search/resource", { ...asked, page }, any.home.key);
+    expect(end.json).toEqual({ page: { next_token: "", count: 1 }, results: [{ type: "document", id: "d" }] });
     expect(text + Buffer.from(json.page.next_token, "base64url").toString("latin1")).not.toContain("hidden");
   });
 

@@ -67,6 +67,8 @@ describe("entities", () => {
       entity("Doc", "x", [], { a: 1.5 }),
       entity("Doc", "x", [], { a: { __entity: "y" } }),
       entity("Doc", "x", [], { a: { __extn: { fn: "ip", arg: "nowhere" } } }),
+      entity("Doc", "x", [], { __entity: uid("Doc", "y") }),
+      { ...entity("Doc", "x"), tags: { __extn: { fn: "ip", arg: "10.0.0.1" } } },
       entity("Doc", "x", [], { a: "y".repeat(70_000) }),
       entity("Doc", "x", [{ type: "in", id: "y" }]),
       entity(

@@ -2,13 +2,14 @@ import type { CommandRule } from "../rule.ts";
 
 /** Commands that look at, make, move and remove files and file systems. */
 export const FILE_RULES: readonly CommandRule[] = [
-  { names: "ls dir vdir la ll exa eza lsd tree pwd du df dust duf ncdu gdu broot dua findmnt lsblk blkid lsattr getfacl getfattr namei pathchk cksfv sizeof lstree namei dutree", tier: "read", files: "read", values: "-I -L -P -w -T --level --ignore --max-depth -d", write: "-o --output" },
+  { names: "ls dir vdir la ll exa eza lsd pwd du df dust duf ncdu gdu broot dua findmnt lsblk blkid lsattr getfacl getfattr namei pathchk cksfv sizeof lstree namei dutree", tier: "read", files: "read", values: "-I -L -P -w -T --level --ignore --max-depth -d" },
+  { names: "tree", tier: "read", files: "read", values: "-I -L -P --filelimit --charset --sort", outputs: "-o", write: "-R" },
   { names: "find gfind", tier: "read", special: "find" },
   { names: "fd fdfind", tier: "read", special: "find" },
   { names: "locate mlocate plocate", tier: "read" },
   { names: "updatedb", tier: "write" },
-  { names: "rm grm unlink rimraf trash-rm", tier: "write", special: "rm" },
-  { names: "srm shred wipe scrub", tier: "danger", files: "delete", read: "--help --version" },
+  { names: "rm grm srm unlink rimraf trash-rm", tier: "write", special: "rm" },
+  { names: "shred wipe scrub", tier: "danger", files: "delete", read: "--help --version" },
   { names: "rmdir", tier: "write", files: "delete" },
   { names: "trash trash-put gio-trash", tier: "write", files: "delete" },
   { names: "trash-empty", tier: "danger" },
@@ -27,7 +28,7 @@ export const FILE_RULES: readonly CommandRule[] = [
   { names: "rclone", tier: "write", read: "--dry-run -n", danger: "--delete-excluded --delete-before --delete-during --delete-after --delete-empty-src-dirs --rc-no-auth --password-command", values: "--config --include --exclude --filter --transfers --checkers --bwlimit --log-level --max-age --min-age --max-depth -P", flags: "-v -P --progress -i --interactive", outputs: "--log-file", verbs: { read: "ls, lsl, lsd, lsf, lsjson, cat, check, cryptcheck, checksum, size, tree, about, version, listremotes, md5sum, sha1sum, hashsum, ncdu, help, config show, config dump, config file, config paths, config providers, config userinfo, backend features, backend help, test info", danger: "delete, deletefile, purge, cleanup, dedupe, rmdirs, sync, bisync, move, moveto, config delete, config disconnect, rmdir, serve, rcd, rc, backend", write: "copy, copyto, copyurl, rcat, mkdir, touch, mount, config" } },
   { names: "scp sftp", tier: "write", files: "copy", because: "writes_file", values: "-P -i -l -c -F -J", danger: "-o -S -F -b -D" },
   { names: "unison duplicity rdiff-backup rsnapshot tarsnap", tier: "write", danger: "--force -d --remove-older-than", verbs: { read: "collection-status, list-current-files, verify, --list", danger: "remove-older-than, remove-all-but-n-full, remove-all-inc-of-but-n-full, cleanup, restore" } },
-  { names: "restic", tier: "write", read: "--dry-run -n", danger: "--prune", values: "-r --repo -p --password-file --tag --host --path --keep-last --keep-daily --keep-weekly --keep-monthly --keep-yearly --keep-within -o --option", code: "--password-command", verbs: { read: "snapshots, ls, find, stats, check, diff, cat, list, version, dump, cache, help, features, key list", danger: "forget, prune, key remove, key passwd, rewrite, repair, unlock, cache --cleanup, migrate", write: "backup, restore, init, copy, mount, tag, unlock, self-update, key add" } },
+  { names: "restic", tier: "write", read: "--dry-run -n", danger: "--prune", values: "-r --repo -p --password-file --tag --host --path --keep-last --keep-daily --keep-weekly --keep-monthly --keep-yearly --keep-within -o --option", code: "--password-command", verbs: { read: "snapshots, ls, find, stats, check, diff, cat, list, version, dump, cache, help, features, key list", danger: "forget, prune, key remove, key passwd, rewrite, repair, cache --cleanup, migrate", write: "backup, restore, init, copy, mount, tag, unlock, self-update, key add" } },
   { names: "borg borgmatic", tier: "write", read: "-n --dry-run", values: "-a -P --prefix --glob-archives --keep-daily --keep-weekly --keep-monthly --keep-last --keep-within --rsh --remote-path", code: "--rsh", danger: "--remote-path", verbs: { read: "list, info, check, diff, help, version, rlist, rinfo, repo-list, repo-info, key export, benchmark", danger: "delete, prune, rdelete, repo-delete, compact, recreate, break-lock, config, key change-passphrase, with-lock", write: "create, extract, init, rcreate, mount, umount, rename, export-tar, import-tar, serve, upgrade, transfer" } },
   { names: "xattr", tier: "read", files: "read", write: "-w -d -c" },
   { names: "mc mcli", tier: "write", verbs: { read: "ls, cat, head, stat, du, diff, find, tree, version, admin info, alias list", danger: "rm, rb, mirror, admin, undo, retention clear, ilm rm" } },

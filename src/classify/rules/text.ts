@@ -4,13 +4,12 @@ import type { CommandRule } from "../rule.ts";
 export const TEXT_RULES: readonly CommandRule[] = [
   {
     names:
-      "cat tac nl head wc rev fold fmt expand unexpand paste comm join cut od hexdump hd strings cksum sum b2sum md5sum sha1sum sha224sum sha256sum sha384sum sha512sum shasum md5 zcat bzcat xzcat zstdcat lzcat lz4cat zgrep zegrep zfgrep bzgrep xzgrep zdiff zcmp zmore bzmore pr ptx tsort column colrm look ul asa col colcrt cmp diff diff3 sdiff wdiff colordiff delta git-delta hexyl bat batcat cloc scc tokei antiword catdoc ccat highlight pygmentize chroma nkf enca uchardet chardet file stat readlink realpath identify mediainfo ffprobe pdfinfo pdffonts exif soxi",
+      "cat tac nl head wc rev fold fmt expand unexpand paste comm join cut od hexdump hd strings cksum sum b2sum md5sum sha1sum sha224sum sha256sum sha384sum sha512sum shasum md5 zcat bzcat xzcat zstdcat lzcat lz4cat zgrep zegrep zfgrep bzgrep xzgrep zcmp zmore bzmore ptx tsort column colrm look ul asa col colcrt cmp hexyl cloc scc tokei antiword catdoc nkf enca uchardet chardet file stat readlink realpath identify pdfinfo pdffonts exif soxi",
     tier: "read",
     files: "read",
     values: "-n -c -w -s -d -f -b --lines --bytes --width --delimiter --fields -t --tabs",
-    write: "--output",
-    danger: "--pager --paging-command --hook",
   },
+  { names: "zdiff pr diff diff3 sdiff wdiff colordiff delta git-delta bat batcat ccat highlight pygmentize chroma mediainfo ffprobe", tier: "read", files: "read", outputs: "-o --output", values: "-U -C -x -I -F -W -l -S --style --theme", danger: "--pager --hook --diff-program", write: "" },
   { names: "tail", tier: "read", files: "read", values: "-n -c -s --lines --bytes --pid --sleep-interval" },
   {
     names: "grep egrep fgrep pcregrep ugrep rgrep",

@@ -7,7 +7,7 @@ const wordSet = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/)
 const PYTHON_MODULES = wordSet(
   `__future__ abc array base64 binascii bisect calendar cmath collections colorsys copy csv dataclasses datetime decimal difflib
    enum fractions functools hashlib hmac html ipaddress itertools json keyword math numbers operator os os.path pathlib platform
-   pprint random re secrets statistics string struct sys textwrap time timeit tomllib types typing unicodedata urllib.parse uuid
+   pprint random re secrets statistics string struct sys textwrap time tomllib types typing unicodedata urllib.parse uuid
    warnings zlib zoneinfo collections.abc`,
 );
 /** Attributes that look and compute; none of them writes, runs, or leads to a module or a class that does. */
@@ -22,9 +22,9 @@ const PYTHON_ATTRIBUTES = wordSet(
    randint random range read readline readlines real relpath release repeat replace resolve reverse reversed rfind rjust rstrip round
    safe_load sample search seconds sep setdefault sha1 sha224 sha256 sha384 sha512 shuffle sin sleep sort sorted split splitext
    splitlines sqrt startswith stat stderr stdev stdin stdout stem strftime strip strptime st_mode st_mtime st_size sub suffix sum
-   symmetric_difference system_name tan time timedelta timestamp title today token_hex token_urlsafe total_seconds translate unhexlify
+   symmetric_difference tan time timedelta timestamp title today token_hex token_urlsafe total_seconds translate unhexlify
    hexlify union unquote update upper urandom urlencode urlparse utcnow uuid1 uuid4 values version version_info weekday wrap write year
-   day hour minute zfill zip dt tz UTC utc timezone fromtimestamp python_implementation uname system processor architecture modf fmod`,
+   day hour minute zfill zip dt tz UTC utc timezone fromtimestamp python_implementation uname processor architecture modf fmod`,
 );
 /** Built-in names that reach files, code or the inside of objects. `open` is looked at apart. */
 const PYTHON_DANGEROUS = wordSet(
@@ -80,6 +80,8 @@ function readPython(text: string): CodeEffects | undefined {
   });
   for (const [, attribute] of rest.matchAll(/\.\s*([A-Za-z_*]\w*)/g)) if (!PYTHON_ATTRIBUTES.has(attribute ?? "")) return undefined;
   for (const [name] of rest.matchAll(/(?<![.\w])[A-Za-z_]\w*/g)) if (PYTHON_DANGEROUS.has(name)) return undefined;
+  // Both texts and files are replaced by that name, and files can be where paths are.
+  if (/\bimport\b[^;\n]*\b(?:os|pathlib)\b/.test(code) && /\.\s*replace\b/.test(rest)) return undefined;
   if (/\.\s*\*/.test(rest) || /@/.test(rest)) return undefined;
   return { reads, foreign };
 }

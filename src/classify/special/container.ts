@@ -23,3 +23,17 @@ export function judgeDockerRun(call: Call): "continue" {
   }
   return "continue";
 }
+
+/** `kubectl get secret -o yaml`: more than a look, since it prints what is secret. */
+export function judgeKubectlGet(call: Call): "continue" {
+  const { rule } = call;
+  if (rule === undefined) return "continue";
+  const { options, operands } = scanArguments(call.args, rule);
+  const [resource] = operands.map(({ argument }) => argument);
+  const format = options.findLast(({ name }) => name === "-o" || name === "--output")?.value;
+  const isPrinted = format !== undefined && !(format.known && /^(?:wide|name)$/.test(format.text));
+  if (!isPrinted || resource === undefined) return "continue";
+  if (!resource.known) call.raise("write", "unresolved", "what is printed is only known at run time");
+  else if (/(?:^|,)secrets?(?:$|[/,.])|^all$/i.test(resource.text)) call.raise("write", "discloses_secret", "prints a secret");
+  return "continue";
+}

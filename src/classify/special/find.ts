@@ -28,8 +28,10 @@ export function judgeFind(call: Call): "done" {
         return "done";
       }
     } else if (text === "-delete") call.raise("danger", "destructive", "`find -delete` removes all that it finds");
-    else if (/^-(?:exec|execdir|ok|okdir)$/.test(text)) at = runAction(call, at + 1);
-    else if (/^-f(?:print0?|printf|ls)$/.test(text)) {
+    else if (/^-(?:exec|execdir|ok|okdir)$/.test(text)) {
+      if (text.startsWith("-ok")) call.raise("write", "unresolved", "runs what is only agreed to at run time");
+      at = runAction(call, at + 1);
+    } else if (/^-f(?:print0?|printf|ls)$/.test(text)) {
       const target = args[at + 1];
       if (target !== undefined) call.touch(target, "write");
       at += 1;
@@ -73,6 +75,9 @@ export function judgeXargs(call: Call): "done" {
   if (rule === undefined) return "done";
   const { options, operands } = scanArguments(call.args, rule, true);
   if (options.some(({ name }) => name === "--help" || name === "--version")) return "done";
+  if (options.some(({ name }) => /^-[op]$|^--(?:open-tty|interactive)$/.test(name))) {
+    call.raise("write", "unresolved", "what is run is only agreed to at run time");
+  }
   for (const { name, value } of options) if (rule.inputs.has(name) && value !== undefined) call.touch(value, "read");
   const replaced = options.findLast(({ name }) => name === "-I" || name === "-J" || name === "--replace" || name === "-i");
   const mark = replaced === undefined ? undefined : (replaced.value?.text ?? "{}");
@@ -82,6 +87,7 @@ export function judgeXargs(call: Call): "done" {
     else call.runArguments(command.map((word) => withMark(word, mark)), { kind: "stream" });
     if (!maybeValue) break;
   }
+  if (operands.length === 0) call.raise("write", "unresolved", "`xargs` with nothing to run");
   return "done";
 }
 

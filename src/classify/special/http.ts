@@ -44,16 +44,31 @@ export function judgeCurl(call: Call): "done" {
     if (url.mayBe === "line" && !/^https?:\/\//.test(url.text)) tier = "danger";
     else if (url.mayBe !== "itself" || (!url.known && url.text.includes("$("))) tier = higherTier(tier, "write");
     if (/^file:\/\//.test(url.text)) call.touch({ ...url, text: url.text.slice(7) }, "read");
-    else if (url.known && /^(?:-|--)/.test(url.text)) tier = "danger";
+    tier = higherTier(tier, schemeTier(url.text));
   }
   // The verb of the request has been judged; what is left of the table are options.
   if (tier === "danger") call.raise(tier, "destructive", `\`${asked?.text ?? implied}\` of ${urls[0]?.text ?? "nothing"}`);
   else call.raise(tier, "changes_state", `\`${asked?.text ?? implied}\` of ${urls[0]?.text ?? "nothing"}`);
   judgeTargets(call, options, urls, has);
   judgeSentFiles(call, options);
+  for (const { name, value } of options) {
+    if (/^(?:-Q|--quote)$/.test(name) && !LOOKING_QUOTE.test(value?.text ?? "")) {
+      call.raise("danger", "destructive", `tells the server: \`${value?.text ?? ""}\``);
+    }
+  }
   judgeByRule(call, { ...rule, rule: { ...rule.rule, tier: "read" } });
   return "done";
 }
+
+/** Other protocols say more than a request for a file: some let the path be any text that is sent to any server. */
+function schemeTier(url: string): Tier {
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url)?.[1]?.toLowerCase() ?? "http";
+  if (/^(?:https?|ftps?|sftp|scp|file)$/.test(scheme)) return "read";
+  return /^(?:gopher|telnet|dict|smb|ldap)s?$/.test(scheme) ? "danger" : "write";
+}
+
+/** Commands for an FTP server that change nothing (RFC 959). */
+const LOOKING_QUOTE = /^[-+*]?\s*(?:CDUP|CWD|PWD|STAT|SIZE|MDTM|LIST|NLST|MLSD|MLST|NOOP|HELP|SYST|FEAT|TYPE|MODE|STRU)\b/i;
 
 function impliedMethod(options: readonly FoundOption[], has: (...names: readonly string[]) => boolean): string {
   if (has("-G", "--get")) return "GET";

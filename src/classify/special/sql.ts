@@ -42,7 +42,7 @@ function statementsOf(text: string): readonly string[] {
 
 /** Clients by what their operands are. */
 const SQL_OPERAND = /^(?:sqlite3?|duckdb|sqlcmd|mycli|litecli|usql)$/;
-const CODE_OPTIONS: ReadonlySet<string> = new Set(["-c", "--command", "-e", "--execute", "-q", "-Q", "--query", "-cmd", "-s"]);
+const CODE_OPTIONS: ReadonlySet<string> = new Set(["-c", "--command", "-e", "--execute", "-q", "-Q", "--query", "-cmd", "-s", "--query-string", "--sql"]);
 
 /** A client of a database: the SQL of its options and operands, or of its input; its own commands too. */
 export function judgeSql(call: Call): "done" {
@@ -86,7 +86,8 @@ function judgeText(call: Call, argument: Argument): void {
   }
   const lines = argument.text.split("\n");
   const sql = lines.filter((line) => !judgeOwnCommand(call, line.trim())).join("\n");
-  const tier = sqlTier(sql);
+  const isReadOnly = call.args.some(({ text }) => text === "-readonly") && !REACHING.test(sql);
+  const tier = isReadOnly ? "read" : sqlTier(sql);
   call.raise(tier, tier === "danger" ? "destructive" : "changes_state", `\`${argument.text.trim().slice(0, 80)}\``);
 }
 
