@@ -42,6 +42,7 @@ export const ERROR_CODES = {
   outcome_unknown: "the upstream call was sent and its outcome is not known",
   policy_invalid: "the policy set does not parse or does not validate",
   policy_slice_too_large: "more policies can match one request than the tenant's limit",
+  proof_required: "this agent proves possession of its key: a writ with an invocation is needed, not the key alone",
   rate_limited: "too many requests",
   reserved_context_key: "a key of the context is reserved for Writ",
   route_refused: "the connector refuses this route",

@@ -5,7 +5,7 @@ import { Report } from "./report.ts";
 import type { Classification } from "./tier.ts";
 
 /** Longest command line that is judged, in UTF-16 code units. */
-export const MAX_LINE_LENGTH = 131_072;
+export const MAX_LINE_LENGTH = 65_536;
 
 /** Says what command lines do. It keeps nothing from one line to the next. */
 export interface ShellClassifier {

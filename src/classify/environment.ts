@@ -10,12 +10,24 @@ const IS_COMMAND =
   /^(?:PAGER|.*_PAGER|MANPAGER|EDITOR|VISUAL|FCEDIT|SUDO_EDITOR|KUBE_EDITOR|BROWSER|SSH_ASKPASS|GIT_(?:SSH|SSH_COMMAND|ASKPASS|EDITOR|SEQUENCE_EDITOR|PROXY_COMMAND)|RSYNC_RSH|CVS_RSH|SHELL|DELTA_PAGER)$/;
 
 /** Variables of git that only name people, dates, or how much is said. */
-const GIT_HARMLESS = /^GIT_(?:(?:AUTHOR|COMMITTER)_.*|TERMINAL_PROMPT|OPTIONAL_LOCKS|PAGER_IN_USE|CURL_VERBOSE|LITERAL_PATHSPECS|MERGE_AUTOEDIT)$/;
+const GIT_HARMLESS =
+  /^GIT_(?:(?:AUTHOR|COMMITTER)_.*|TERMINAL_PROMPT|OPTIONAL_LOCKS|PAGER_IN_USE|CURL_VERBOSE|LITERAL_PATHSPECS|MERGE_AUTOEDIT)$/;
 
 /** Folders where only the system's administrator puts programs. */
 const SYSTEM_FOLDERS = /^(?:\$PATH|\$\{PATH\}|\/(?:usr\/)?(?:local\/)?s?bin|\/opt\/homebrew\/s?bin)$/;
 
-const NO_COMMAND: ReadonlySet<string> = new Set(["", "cat", "less", "more", "true", "false", ":", "/bin/true", "/bin/false", "/bin/cat"]);
+const NO_COMMAND: ReadonlySet<string> = new Set([
+  "",
+  "cat",
+  "less",
+  "more",
+  "true",
+  "false",
+  ":",
+  "/bin/true",
+  "/bin/false",
+  "/bin/cat",
+]);
 
 /** Judges a variable by what programs do with it; one that is not listed changes nothing by itself. */
 export function judgeAssignment(name: string, value: Argument | undefined, call: Call): void {
@@ -38,6 +50,7 @@ export function judgeAssignment(name: string, value: Argument | undefined, call:
 
 function judgeCommandValue(name: string, value: Argument | undefined, call: Call): void {
   call.raise("write", "environment", `sets \`${name}\`, whose value is run as a command`);
-  if (value === undefined || !value.known) call.raise("danger", "environment", `sets \`${name}\` to an unknown command`);
+  if (value === undefined || !value.known)
+    call.raise("danger", "environment", `sets \`${name}\` to an unknown command`);
   else call.runShell(value);
 }

@@ -27,8 +27,12 @@ export interface ShellGrammar {
 const MAX_DEPTH = 200;
 /** Most nodes that are copied. */
 const MAX_NODES = 40_000;
-/** The parser reports progress every hundred steps; a text is given up on after this many reports, and some a character. */
+/**
+ * The parser reports progress every hundred steps, ordinary text some 40 characters apart; it is stopped after this many
+ * reports and one more every {@link CHARACTERS_A_REPORT} characters, so that its time is linear whatever the text.
+ */
 const BASE_REPORTS = 200;
+const CHARACTERS_A_REPORT = 8;
 
 let loading: Promise<ShellGrammar> | undefined;
 
@@ -47,7 +51,7 @@ async function load(): Promise<ShellGrammar> {
 }
 
 function parse(parser: Parser, language: Language, text: string): ParseOutcome {
-  const allowed = BASE_REPORTS + text.length;
+  const allowed = BASE_REPORTS + text.length / CHARACTERS_A_REPORT;
   let reports = 0;
   const tree = parser.parse(text, null, {
     progressCallback: () => {

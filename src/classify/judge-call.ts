@@ -1,12 +1,12 @@
 import type { Call } from "./call.ts";
 import { findRule } from "./command-table.ts";
-import { findSpecial } from "./special-table.ts";
 import { judgeByRule } from "./judge-rule.ts";
 import { judgeRuns } from "./judge-runs.ts";
 import { scanArguments } from "./option-scan.ts";
 import { commandName } from "./paths.ts";
-import { runFile } from "./run-file.ts";
 import type { CompiledRule } from "./rule.ts";
+import { runFile } from "./run-file.ts";
+import { findSpecial } from "./special-table.ts";
 import type { Argument } from "./words.ts";
 
 /** Judges one simple command whose words are expanded. */
@@ -55,7 +55,10 @@ function judgeNested(call: Call, rule: CompiledRule): boolean {
       const isLonger = longer !== undefined && next !== undefined;
       const name = isLonger ? `${argument.text} ${next.argument.text}` : argument.text;
       judgeLeading(call, rule, at);
-      judgeKnown({ ...call, name: `${call.name} ${name}`, args: call.args.slice((isLonger ? next.at : at) + 1), rule: found }, found);
+      judgeKnown(
+        { ...call, name: `${call.name} ${name}`, args: call.args.slice((isLonger ? next.at : at) + 1), rule: found },
+        found,
+      );
       isFound = true;
     }
     if (!maybeValue) break;
@@ -72,10 +75,25 @@ function judgeLeading(call: Call, rule: CompiledRule, end: number): void {
 /** `--help` or `--version` as the only word that is not a verb, of a command that runs nothing that its words name. */
 function asksForHelp({ args, rule }: Call): boolean {
   const last = args.at(-1);
-  if (last === undefined || rule === undefined || rule.rule.runs !== undefined || NO_HELP.has(rule.rule.special ?? "")) return false;
+  if (last === undefined || rule === undefined || rule.rule.runs !== undefined || NO_HELP.has(rule.rule.special ?? ""))
+    return false;
   if (!args.every((argument) => argument.known)) return false;
-  const isAsked = last.text === "--help" || (last.text === "-h" && (rule.verbs.depth > 0 || rule.rule.nested === true)) || (args.length === 1 && last.text === "--version");
+  const isAsked =
+    last.text === "--help" ||
+    (last.text === "-h" && (rule.verbs.depth > 0 || rule.rule.nested === true)) ||
+    (args.length === 1 && last.text === "--version");
   return isAsked && args.slice(0, -1).every(({ text }) => /^[a-z][a-z0-9-]*$/.test(text)) && args.length <= 5;
 }
 
-const NO_HELP: ReadonlySet<string> = new Set(["docker", "kubectl", "npm", "find", "echo", "test", "eval", "source", "alias", "trap"]);
+const NO_HELP: ReadonlySet<string> = new Set([
+  "docker",
+  "kubectl",
+  "npm",
+  "find",
+  "echo",
+  "test",
+  "eval",
+  "source",
+  "alias",
+  "trap",
+]);

@@ -80,7 +80,13 @@ export function verbTier(operands: readonly FoundOperand[], rule: CompiledRule):
   const words = operands.map(({ argument }) => argument.text);
   let tier = oneVerbTier(words, rule);
   if (!operands.some(({ maybeValue }) => maybeValue)) return tier;
-  tier = higherTier(tier, oneVerbTier(operands.filter((word) => !word.maybeValue).map((word) => word.argument.text), rule));
+  tier = higherTier(
+    tier,
+    oneVerbTier(
+      operands.filter((word) => !word.maybeValue).map((word) => word.argument.text),
+      rule,
+    ),
+  );
   return operands[0]?.maybeValue === true ? higherTier(tier, oneVerbTier(words.slice(1), rule)) : tier;
 }
 
@@ -95,7 +101,8 @@ function oneVerbTier(words: readonly string[], rule: CompiledRule): Tier {
 
 /** An unknown word might be any verb or option: never `read` where the table has more, and all of it where the line made it. */
 function judgeUnknown(call: Call, rule: CompiledRule, scanned: ScannedArguments): void {
-  const verbUnknown = rule.verbs.depth > 0 && scanned.operands.slice(0, rule.verbs.depth).some(isUnknownVerb(rule.verbs, scanned));
+  const verbUnknown =
+    rule.verbs.depth > 0 && scanned.operands.slice(0, rule.verbs.depth).some(isUnknownVerb(rule.verbs, scanned));
   const optionUnknown = scanned.wild !== "itself" && hasRaisingOption(rule);
   if (verbUnknown) raiseUnknown(call, rule.ceiling);
   else if (optionUnknown) {

@@ -1,6 +1,6 @@
 import type { Call } from "./call.ts";
-import { type FoundOperand, type ScannedArguments, scanArguments } from "./option-scan.ts";
 import { optionTier } from "./judge-rule.ts";
+import { type FoundOperand, type ScannedArguments, scanArguments } from "./option-scan.ts";
 import { type CompiledRule, type RunsRule, wordsOf } from "./rule.ts";
 import { type Argument, knownArgument, unknownArgument } from "./words.ts";
 
@@ -50,11 +50,17 @@ function runFrom(call: Call, runs: RunsRule, verbs: number, operands: readonly A
   if (runs.assigns === true) rest = takeAssignments(call, rest);
   rest = rest.slice(runs.skip ?? 0);
   if (rest[0]?.text === "--") rest = rest.slice(1);
+  const [option, code] = rest;
+  if (option !== undefined && call.rule?.code.has(option.text) === true) {
+    call.runShell(code ?? unknownArgument("…"));
+    return;
+  }
   if (rest.length === 0) {
     call.raise(runs.alone ?? "read", "changes_state", `\`${call.name}\` with nothing to run`);
     return;
   }
-  if (runs.floor !== undefined) call.raise(runs.floor, runs.because ?? "changes_state", `\`${call.name}\` runs a command`);
+  if (runs.floor !== undefined)
+    call.raise(runs.floor, runs.because ?? "changes_state", `\`${call.name}\` runs a command`);
   if (runs.joins === true && rest.length > 0) call.runShell(joinWords(rest));
   else call.runArguments(runs.appends === true ? [...rest, unknownArgument("…")] : rest, call.input);
 }
@@ -84,12 +90,14 @@ function beforeDashes(args: readonly Argument[]): readonly Argument[] {
 function runDashed(call: Call, runs: RunsRule): "done" | "continue" {
   const at = call.args.findIndex(({ text }) => text === "--");
   const verbs = wordsOf(runs.verbs);
-  if (verbs.length > 0 && !call.args.slice(0, at === -1 ? undefined : at).some(({ text }) => verbs.includes(text))) return "continue";
+  if (verbs.length > 0 && !call.args.slice(0, at === -1 ? undefined : at).some(({ text }) => verbs.includes(text)))
+    return "continue";
   if (at === -1 || at === call.args.length - 1) {
     call.raise(runs.alone ?? "danger", "arbitrary_code", `\`${call.name}\` runs what is not known`);
     return "done";
   }
-  if (runs.floor !== undefined) call.raise(runs.floor, runs.because ?? "changes_state", `\`${call.name}\` runs a command`);
+  if (runs.floor !== undefined)
+    call.raise(runs.floor, runs.because ?? "changes_state", `\`${call.name}\` runs a command`);
   call.runArguments(call.args.slice(at + 1), call.input);
   return "done";
 }

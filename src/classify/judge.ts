@@ -6,10 +6,18 @@ import { judgeCall } from "./judge-call.ts";
 import { normalize } from "./normal-form.ts";
 import { literalOutput } from "./output.ts";
 import { commandName, isNoFile, isSensitivePath, plainPath } from "./paths.ts";
-import { Report } from "./report.ts";
+import type { Report } from "./report.ts";
 import type { Assignment, Part, Redirect, Statement, Word } from "./syntax.ts";
 import type { FileMode, Tier } from "./tier.ts";
-import { type Argument, type Expander, expandWord, type KnownValue, knownArgument, sourceOf, unknownArgument } from "./words.ts";
+import {
+  type Argument,
+  type Expander,
+  expandWord,
+  type KnownValue,
+  knownArgument,
+  sourceOf,
+  unknownArgument,
+} from "./words.ts";
 
 /** Deepest nesting of code in code, wrappers in wrappers and groups in groups. */
 const MAX_DEPTH = 24;
@@ -48,7 +56,11 @@ export class Judge implements Expander {
       const form = normalize(this.#grammar, text);
       if (form.kind !== "script") {
         const code = form.kind;
-        this.#report.raise("danger", code, code === "unparseable" ? "does not parse as bash" : "is too complex to be judged");
+        this.#report.raise(
+          "danger",
+          code,
+          code === "unparseable" ? "does not parse as bash" : "is too complex to be judged",
+        );
         return;
       }
       const outer = this.#scope;
@@ -147,7 +159,8 @@ export class Judge implements Expander {
   #command(command: Extract<Statement, { kind: "command" }>, outer: Input | undefined): void {
     this.#commands += 1;
     if (this.#commands > MAX_COMMANDS) {
-      if (this.#commands === MAX_COMMANDS + 1) this.#report.raise("danger", "too_complex", "has too many commands to be judged");
+      if (this.#commands === MAX_COMMANDS + 1)
+        this.#report.raise("danger", "too_complex", "has too many commands to be judged");
       return;
     }
     for (const word of command.words) this.#substitutions(word);
@@ -159,7 +172,8 @@ export class Judge implements Expander {
       const isExpanded = command.words[0]?.parts.some((part) => part.kind !== "text") === true;
       if (isExpanded) this.#report.raise("write", "disguised", "the command's name is the value of an expansion");
       this.judgeArguments(args, input);
-    } else if (command.words.length > 0) this.#report.raise("danger", "unresolved", "the command's name is empty or unknown");
+    } else if (command.words.length > 0)
+      this.#report.raise("danger", "unresolved", "the command's name is empty or unknown");
   }
 
   #assignment(assignment: Assignment, stays: boolean): void {
@@ -175,7 +189,10 @@ export class Judge implements Expander {
 
   /** An assigned value is not split into words. */
   #oneWord(word: Word): Argument {
-    const words = expandWord({ parts: word.parts.map((part) => ("quoted" in part ? { ...part, quoted: true } : part)) }, this);
+    const words = expandWord(
+      { parts: word.parts.map((part) => ("quoted" in part ? { ...part, quoted: true } : part)) },
+      this,
+    );
     return words.length === 1 && words[0] !== undefined
       ? words[0]
       : words.length === 0
@@ -203,7 +220,8 @@ export class Judge implements Expander {
   #fileRedirect({ operator, target }: Extract<Redirect, { kind: "file" }>): Input | undefined {
     this.#substitutions(target);
     const path = expandWord(target, this)[0] ?? unknownArgument(sourceOf(target));
-    if (operator.endsWith("&") && /^(?:\d+|-)$/.test(path.text)) return operator.startsWith("<") ? { kind: "stream" } : undefined;
+    if (operator.endsWith("&") && /^(?:\d+|-)$/.test(path.text))
+      return operator.startsWith("<") ? { kind: "stream" } : undefined;
     const call = this.#call(knownArgument(operator), [], undefined);
     if (/^\/dev\/(?:tcp|udp)\//.test(path.text)) {
       call.raise("danger", "arbitrary_code", `opens a connection to \`${path.text}\``);
@@ -265,7 +283,8 @@ export class Judge implements Expander {
   }
 
   #runShell(code: Argument, input: Input | undefined): void {
-    if (!code.known) this.#report.raise("danger", "arbitrary_code", `runs code that is not known: \`${code.text.slice(0, 80)}\``);
+    if (!code.known)
+      this.#report.raise("danger", "arbitrary_code", `runs code that is not known: \`${code.text.slice(0, 80)}\``);
     else this.judgeShell(code.text, input);
   }
 
@@ -283,6 +302,7 @@ export class Judge implements Expander {
 
 function countMentions(text: string): ReadonlyMap<string, number> {
   const mentions = new Map<string, number>();
-  for (const [name] of text.matchAll(/(?<![\w$]|\$\{[!#]?)[A-Za-z_]\w*/g)) mentions.set(name, (mentions.get(name) ?? 0) + 1);
+  for (const [name] of text.matchAll(/(?<![\w$]|\$\{[!#]?)[A-Za-z_]\w*/g))
+    mentions.set(name, (mentions.get(name) ?? 0) + 1);
   return mentions;
 }

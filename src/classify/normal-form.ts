@@ -1,6 +1,6 @@
-import { ansiCText, backtickBodies, backtickCode, doubleQuotedText, unquotedParts } from "./quoting.ts";
 import type { ShellGrammar, SyntaxNode } from "./grammar.ts";
-import type { Assignment, Part, Redirect, Statement, Word } from "./syntax.ts";
+import type { Assignment, Redirect, Statement, Word } from "./syntax.ts";
+import { NoNormalForm, type StatementReader, WordReader } from "./word-reader.ts";
 
 /** A command line in normal form, or why it has none. */
 export type NormalForm =
@@ -9,16 +9,6 @@ export type NormalForm =
 
 /** Deepest nesting of back-quoted code, which is parsed again after its escapes are removed. */
 const MAX_REPARSE = 6;
-
-/** Thrown inside this file alone, where the tree holds what the normal form has no place for. */
-class NoNormalForm extends Error {
-  readonly kind: "unparseable" | "too_complex";
-
-  constructor(kind: "unparseable" | "too_complex") {
-    super(kind);
-    this.kind = kind;
-  }
-}
 
 /** Parses `text` and brings it to normal form. Total: whatever the text, there is an outcome. */
 export function normalize(grammar: ShellGrammar, text: string): NormalForm {
@@ -43,35 +33,30 @@ interface RedirectParts {
 }
 
 const REDIRECTS: ReadonlySet<string> = new Set(["file_redirect", "heredoc_redirect", "herestring_redirect"]);
-const EXPANSIONS: ReadonlySet<string> = new Set([
-  "simple_expansion",
-  "expansion",
-  "command_substitution",
-  "process_substitution",
-  "arithmetic_expansion",
-]);
 const KEYWORDS: ReadonlySet<string> = new Set(
   "if then elif else fi for while until do done case esac in select function".split(" "),
 );
-class Normalizer {
+class Normalizer implements StatementReader {
   readonly #grammar: ShellGrammar;
   readonly #text: string;
   readonly #depth: number;
+  readonly #words: WordReader;
 
   constructor(grammar: ShellGrammar, text: string, depth: number) {
     if (depth > MAX_REPARSE) throw new NoNormalForm("too_complex");
     this.#grammar = grammar;
     this.#text = text;
     this.#depth = depth;
+    this.#words = new WordReader(text, this);
   }
 
   script(): readonly Statement[] {
     const outcome = this.#grammar.parse(this.#text);
     if (outcome.kind !== "tree") throw new NoNormalForm(outcome.kind);
-    return this.#statements(outcome.root.children);
+    return this.statements(outcome.root.children);
   }
 
-  #statements(nodes: readonly SyntaxNode[]): readonly Statement[] {
+  statements(nodes: readonly SyntaxNode[]): readonly Statement[] {
     const found: Statement[] = [];
     for (const node of nodes) {
       if (isPunctuation(node) || node.type === "comment") continue;
@@ -87,7 +72,7 @@ class Normalizer {
       case "redirected_statement":
         return this.#redirected(node);
       case "pipeline":
-        return { kind: "pipeline", parts: this.#statements(node.children) };
+        return { kind: "pipeline", parts: this.statements(node.children) };
       case "list":
       case "negated_command":
       case "compound_statement":
@@ -140,12 +125,12 @@ class Normalizer {
     for (const child of node.children) {
       if (child.type === "variable_assignment" && (words.length === 0 || isDeclaration)) {
         assignments.push(this.#assignment(child));
-        if (isDeclaration) words.push(this.#opaqueWord(child));
+        if (isDeclaration) words.push(this.#words.opaqueWord(child));
       } else if (REDIRECTS.has(child.type)) {
         const more = this.#redirects(child);
         redirects.push(...more.redirects);
         words.push(...more.words);
-      } else words.push(this.#word(child.type === "command_name" ? (child.children[0] ?? child) : child));
+      } else words.push(this.#words.word(child.type === "command_name" ? (child.children[0] ?? child) : child));
     }
     return { kind: "command", assignments, words, redirects };
   }
@@ -167,7 +152,15 @@ class Normalizer {
     for (const tail of tails) {
       const rest = this.#statement(tail.node);
       if (tail.piped && rest.kind === "pipeline") whole = { kind: "pipeline", parts: [whole, ...rest.parts] };
-      else whole = { kind: "group", flavour: "sequence", body: [whole, rest], words: [], variable: undefined, redirects: [] };
+      else
+        whole = {
+          kind: "group",
+          flavour: "sequence",
+          body: [whole, rest],
+          words: [],
+          variable: undefined,
+          redirects: [],
+        };
     }
     return whole;
   }
@@ -176,7 +169,7 @@ class Normalizer {
     if (node.type === "herestring_redirect") {
       const value = node.children.at(-1);
       if (value === undefined || value.type === "<<<") throw new NoNormalForm("unparseable");
-      return { redirects: [{ kind: "input", text: this.#word(value) }], words: [], tails: [] };
+      return { redirects: [{ kind: "input", text: this.#words.word(value) }], words: [], tails: [] };
     }
     return node.type === "heredoc_redirect" ? this.#heredoc(node) : this.#fileRedirect(node);
   }
@@ -187,9 +180,9 @@ class Normalizer {
     let operator = "";
     const targets: Word[] = [];
     for (const child of node.children) {
-      if (child.type === "file_descriptor") descriptor = this.#source(child);
+      if (child.type === "file_descriptor") descriptor = this.#words.source(child);
       else if (/^[<>&|-]+$/.test(child.type)) operator = child.type;
-      else targets.push(this.#word(child));
+      else targets.push(this.#words.word(child));
     }
     const [target, ...words] = targets;
     if (target === undefined || operator.endsWith("-")) return { redirects: [], words: targets, tails: [] };
@@ -202,7 +195,7 @@ class Normalizer {
     const words: Word[] = [];
     const tails: Tail[] = [];
     const start = node.children.find((child) => child.type === "heredoc_start");
-    const isQuoted = start === undefined || /["'\\]/.test(this.#source(start));
+    const isQuoted = start === undefined || /["'\\]/.test(this.#words.source(start));
     for (const child of node.children) {
       if (child.type === "heredoc_body") redirects.push({ kind: "input", text: this.#heredocText(child, isQuoted) });
       else if (REDIRECTS.has(child.type)) {
@@ -210,17 +203,20 @@ class Normalizer {
         redirects.push(...more.redirects);
         words.push(...more.words);
         tails.push(...more.tails);
-      } else if (child.field === "argument") words.push(this.#word(child));
+      } else if (child.field === "argument") words.push(this.#words.word(child));
       else if (!isPunctuation(child) && !/^(heredoc_|file_descriptor)/.test(child.type)) {
-        tails.push({ piped: child.type === "pipeline" && child.children[0]?.type.startsWith("|") === true, node: child });
+        tails.push({
+          piped: child.type === "pipeline" && child.children[0]?.type.startsWith("|") === true,
+          node: child,
+        });
       }
     }
     return { redirects, words, tails };
   }
 
   #heredocText(node: SyntaxNode, isQuoted: boolean): Word {
-    if (isQuoted) return { parts: [{ kind: "text", text: this.#source(node), quoted: true }] };
-    return { parts: this.#quotedParts(node, node.children, node.start, node.end) };
+    if (isQuoted) return { parts: [{ kind: "text", text: this.#words.source(node), quoted: true }] };
+    return { parts: this.#words.quotedParts(node, node.children, node.start, node.end) };
   }
 
   #group(flavour: "sequence" | "subshell" | "branch" | "loop", node: SyntaxNode): Statement {
@@ -241,8 +237,8 @@ class Normalizer {
     for (const child of node.children) {
       if (isPunctuation(child) || child.type === "comment") continue;
       if (child.type === "do_group" || child.type === "compound_statement") body.push(this.#statement(child));
-      else if (child.field === "variable") variable = this.#source(child);
-      else words.push(child.field === "value" ? this.#word(child) : this.#opaqueWord(child));
+      else if (child.field === "variable") variable = this.#words.source(child);
+      else words.push(child.field === "value" ? this.#words.word(child) : this.#words.opaqueWord(child));
     }
     return { kind: "group", flavour: "loop", body, words, variable, redirects: [] };
   }
@@ -252,7 +248,7 @@ class Normalizer {
     const words: Word[] = [];
     for (const child of node.children) {
       if (isPunctuation(child) || child.type === "comment") continue;
-      if (child.field === "value") words.push(this.#opaqueWord(child));
+      if (child.field === "value") words.push(this.#words.opaqueWord(child));
       else body.push(this.#statement(child));
     }
     return { kind: "group", flavour: "branch", body, words, variable: undefined, redirects: [] };
@@ -268,8 +264,9 @@ class Normalizer {
       if (REDIRECTS.has(child.type)) redirects.push(...this.#redirects(child).redirects);
       else body.push(this.#statement(child));
     }
-    const inner: readonly Statement[] = redirects.length === 0 ? body : [withRedirects(undefined, redirects, []), ...body];
-    return { kind: "function", name: this.#source(name), body: inner };
+    const inner: readonly Statement[] =
+      redirects.length === 0 ? body : [withRedirects(undefined, redirects, []), ...body];
+    return { kind: "function", name: this.#words.source(name), body: inner };
   }
 
   /** `[[ … ]]`, `[ … ]`, `(( … ))`: nothing runs but what is expanded in it. */
@@ -279,7 +276,7 @@ class Normalizer {
       kind: "group",
       flavour: "branch",
       body: [],
-      words: [this.#opaqueWord(node)],
+      words: [this.#words.opaqueWord(node)],
       variable: undefined,
       redirects: redirects.flatMap((child) => this.#redirects(child).redirects),
     };
@@ -289,138 +286,16 @@ class Normalizer {
     const [target, operator, value] = node.children;
     if (node.type !== "variable_assignment" || target === undefined) throw new NoNormalForm("unparseable");
     const appends = operator?.type === "+=";
-    const name = this.#source(target.children[0] ?? target);
+    const name = this.#words.source(target.children[0] ?? target);
     if (target.type === "subscript" || value?.type === "array") {
-      const nested = [this.#opaqueWord(target), ...(value === undefined ? [] : [this.#opaqueWord(value)])];
+      const nested = [this.#words.opaqueWord(target), ...(value === undefined ? [] : [this.#words.opaqueWord(value)])];
       return { name, value: undefined, nested, appends };
     }
-    return { name, value: value === undefined ? { parts: [] } : this.#word(value), nested: [], appends };
+    return { name, value: value === undefined ? { parts: [] } : this.#words.word(value), nested: [], appends };
   }
 
-  #word(node: SyntaxNode): Word {
-    return { parts: this.#parts(node) };
-  }
-
-  #parts(node: SyntaxNode): readonly Part[] {
-    const source = this.#source(node);
-    switch (node.type) {
-      case "word":
-      case "number":
-      case "brace_expression":
-      case "extglob_pattern":
-      case "regex":
-      case "test_operator":
-      case "variable_name":
-      case "declare":
-      case "typeset":
-      case "export":
-      case "readonly":
-      case "local":
-      case "unset":
-      case "unsetenv":
-        return node.children.some((child) => EXPANSIONS.has(child.type)) ? [this.#opaque(node)] : unquotedParts(source);
-      case "raw_string":
-        return [{ kind: "text", text: source.slice(1, -1), quoted: true }];
-      case "ansi_c_string":
-        return [{ kind: "text", text: ansiCText(source.slice(2, -1)), quoted: true }];
-      case "string":
-        return this.#stringParts(node);
-      case "translated_string":
-        return node.children.filter((child) => child.type === "string").flatMap((child) => this.#stringParts(child));
-      case "concatenation":
-        if (node.children.some((child, at) => at > 0 && child.start !== node.children[at - 1]?.end)) {
-          throw new NoNormalForm("unparseable");
-        }
-        return node.children.flatMap((child) => this.#parts(child));
-      default:
-        return [this.#expansion(node, false)];
-    }
-  }
-
-  #stringParts(node: SyntaxNode): readonly Part[] {
-    const open = this.#text.indexOf('"', node.start);
-    const inner = node.children.filter((child) => child.type !== '"' && child.type !== "$");
-    return this.#quotedParts(node, inner, open + 1, node.end - 1);
-  }
-
-  /** Expansions with the literal text around them, as in double quotes. */
-  #quotedParts(node: SyntaxNode, children: readonly SyntaxNode[], start: number, end: number): readonly Part[] {
-    const parts: Part[] = [];
-    let at = start;
-    const addText = (to: number): void => {
-      if (to > at) parts.push(...this.#literal(this.#text.slice(at, to), node.type === "heredoc_body"));
-    };
-    for (const child of children) {
-      if (!EXPANSIONS.has(child.type)) continue;
-      addText(child.start);
-      parts.push(this.#expansion(child, true));
-      at = child.end;
-    }
-    addText(end);
-    return parts;
-  }
-
-  /** Literal text in double quotes or a here-document; back-quotes in the latter are not in the tree. */
-  #literal(text: string, isHeredoc: boolean): readonly Part[] {
-    const codes = backtickBodies(text);
-    if (codes === "unbalanced" || (codes.length > 0 && !isHeredoc)) throw new NoNormalForm("unparseable");
-    const parts: Part[] = [{ kind: "text", text: doubleQuotedText(text, isHeredoc), quoted: true }];
-    for (const code of codes) {
-      parts.push({ kind: "command", body: this.#reparse(code), quoted: true, source: `\`${code}\`` });
-    }
-    return parts;
-  }
-
-  #expansion(node: SyntaxNode, quoted: boolean): Part {
-    const source = this.#source(node);
-    switch (node.type) {
-      case "simple_expansion":
-        return { kind: "variable", name: source.slice(1), quoted, source };
-      case "expansion": {
-        const plain = /^\$\{([A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-])\}$/.exec(source);
-        return plain?.[1] === undefined ? this.#opaque(node, quoted) : { kind: "variable", name: plain[1], quoted, source };
-      }
-      case "command_substitution":
-        return { kind: "command", body: this.#substitution(node), quoted, source };
-      case "process_substitution":
-        return { kind: "process", body: this.#statements(node.children), source };
-      default:
-        return this.#opaque(node, quoted);
-    }
-  }
-
-  /** Inside back-quotes a backslash is removed before the code is parsed, so a tree of the text as written is not what runs. */
-  #substitution(node: SyntaxNode): readonly Statement[] {
-    const source = this.#source(node);
-    if (source.startsWith("`") && source.includes("\\")) return this.#reparse(backtickCode(source.slice(1, -1)));
-    return this.#statements(node.children);
-  }
-
-  #reparse(code: string): readonly Statement[] {
+  reparse(code: string): readonly Statement[] {
     return new Normalizer(this.#grammar, code, this.#depth + 1).script();
-  }
-
-  #opaqueWord(node: SyntaxNode): Word {
-    return { parts: [this.#opaque(node)] };
-  }
-
-  #opaque(node: SyntaxNode, quoted = false): Part {
-    const nested: Word[] = [];
-    const collect = (inner: SyntaxNode): void => {
-      for (const child of inner.children) {
-        if (child.type === "command_substitution" || child.type === "process_substitution") nested.push(this.#word(child));
-        else if (child.type === "string" || child.type === "concatenation") nested.push(this.#word(child));
-        else collect(child);
-      }
-    };
-    if (EXPANSIONS.has(node.type) && node.type.endsWith("substitution")) nested.push({ parts: [this.#expansion(node, quoted)] });
-    else collect(node);
-    const variable = /^\$\{!?([A-Za-z_][A-Za-z0-9_]*)/.exec(this.#source(node))?.[1];
-    return { kind: "opaque", nested, variable, quoted, source: this.#source(node) };
-  }
-
-  #source(node: SyntaxNode): string {
-    return this.#text.slice(node.start, node.end);
   }
 }
 

@@ -75,7 +75,7 @@ function scanOption(argument: Argument, rule: CompiledRule): readonly FoundOptio
   const isWord = text.startsWith("--") || rule.rule.style === "words";
   if (isWord) {
     const equals = text.indexOf("=");
-    const name = equals === -1 ? text : text.slice(0, equals);
+    const name = fullName(equals === -1 ? text : text.slice(0, equals), rule);
     const value = equals === -1 ? undefined : { ...argument, text: text.slice(equals + 1), mayBe: "itself" as const };
     return [{ name, value, listed: isListed(name, rule) }];
   }
@@ -90,6 +90,12 @@ function scanOption(argument: Argument, rule: CompiledRule): readonly FoundOptio
     found.push({ name, value: undefined, listed: isListed(name, rule) });
   }
   return found;
+}
+
+/** A long option may be shortened to any beginning that is not another's (getopt_long(3)). */
+function fullName(name: string, rule: CompiledRule): string {
+  if (!name.startsWith("--") || name.length < 4 || isListed(name, rule)) return name;
+  return rule.longNames.find((long) => long.startsWith(name)) ?? name;
 }
 
 function isListed(name: string, rule: CompiledRule): boolean {

@@ -30,5 +30,7 @@ export function literalOutput(body: readonly Statement[], expander: Expander): K
 function echoOutput(words: readonly string[]): KnownValue {
   const [first = ""] = words;
   const text = (first === "-n" ? words.slice(1) : words).join(" ");
-  return text.includes("\\") || /^-[neE]+$/.test(first === "-n" ? (words[1] ?? "") : first) ? UNKNOWN : { kind: "text", text };
+  return text.includes("\\") || /^-[neE]+$/.test(first === "-n" ? (words[1] ?? "") : first)
+    ? UNKNOWN
+    : { kind: "text", text };
 }

@@ -17,7 +17,8 @@ export function isNoFile(path: string): boolean {
   return /^\/dev\/(?:null|stdout|stderr|tty|full|zero|fd\/\d+)$/.test(path);
 }
 
-const SYSTEM = /^\/(?:etc|boot|bin|sbin|lib(?:32|64|x32)?|usr|sys|proc|root|var\/spool\/cron|Library|System|private\/etc)(?:\/|$)/;
+const SYSTEM =
+  /^\/(?:etc|boot|bin|sbin|lib(?:32|64|x32)?|usr|sys|proc|root|var\/spool\/cron|Library|System|private\/etc)(?:\/|$)/;
 const DEVICE = /^\/dev\/(?!null$|stdout$|stderr$|tty$|full$|zero$|shm\/|fd\/)/;
 const STARTUP =
   /(?:^|\/)\.(?:bashrc|bash_profile|bash_login|bash_logout|profile|zshrc|zshenv|zprofile|zlogin|kshrc|cshrc|tcshrc|inputrc|gitconfig|netrc|npmrc|pypirc|pam_environment|xinitrc|xprofile|xsessionrc|vimrc|screenrc|tmux\.conf|envrc|pythonrc|pgpass|my\.cnf)$/;

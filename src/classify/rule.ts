@@ -107,6 +107,8 @@ export interface CompiledRule {
   readonly rule: CommandRule;
   readonly options: ReadonlyMap<string, Tier>;
   readonly longOptions: readonly (readonly [string, Tier])[];
+  /** Long options that take a value, the shortest first. */
+  readonly longNames: readonly string[];
   readonly readOptions: ReadonlySet<string>;
   /** Beginnings of options, written with a `*` behind them. */
   readonly readPrefixes: readonly string[];
@@ -138,13 +140,15 @@ export function compileRule(rule: CommandRule): CompiledRule {
   const tiers = [rule.tier, ...options.values(), ...verbs.exact.values(), ...verbs.patterns.map(({ tier }) => tier)];
   const readOptions = new Set(wordsOf(rule.read));
   const inputs = new Set(wordsOf(rule.inputs));
+  const values = new Set([...wordsOf(rule.values), ...outputs, ...inputs, ...wordsOf(rule.code)]);
   return {
     rule,
     options,
     longOptions: [...options].filter(([name]) => name.startsWith("--")),
     readOptions,
     readPrefixes: [...readOptions].filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1)),
-    values: new Set([...wordsOf(rule.values), ...outputs, ...inputs, ...wordsOf(rule.code)]),
+    values,
+    longNames: [...values].filter((name) => name.startsWith("--")).sort((a, b) => a.length - b.length),
     flags: new Set([...wordsOf(rule.flags), ...wordsOf(rule.read)]),
     outputs,
     inputs,

@@ -9,8 +9,10 @@ import type { Argument } from "./words.ts";
 export function runFile(call: Call, file: Argument): void {
   call.touch(file, "execute");
   const plain = plainPath(file.text);
-  if (!file.known || file.glob) call.raise("danger", "unresolved", `runs a file that is only known at run time: \`${file.text}\``);
-  else if (INSTALLED.test(plain)) call.raise("write", "unknown_command", `\`${baseName(plain)}\` is not a known command`);
+  if (!file.known || file.glob)
+    call.raise("danger", "unresolved", `runs a file that is only known at run time: \`${file.text}\``);
+  else if (INSTALLED.test(plain))
+    call.raise("write", "unknown_command", `\`${baseName(plain)}\` is not a known command`);
   else if (isTemporary(file.text) || /^(?:[/~]|\.\.|-$|https?:)/.test(plain)) {
     call.raise("danger", "runs_file", `runs \`${plain}\`, which lies outside the project`);
   } else call.raise("write", "runs_file", `runs \`${plain}\``);

@@ -105,8 +105,14 @@ function expandParts(parts: readonly Part[], expander: Expander): readonly Argum
       case "variable": {
         const value = expander.variable(part.name);
         if (value?.kind === "text") addText(value.text, part.quoted);
-        else if (value?.kind === "plain" || (value === undefined && PLAIN_VARIABLES.has(part.name))) unknownPlain(part.source);
-        else unknown(part.source, part.quoted, value === undefined && isEnvironmentName(part.name) ? "environment" : "line");
+        else if (value?.kind === "plain" || (value === undefined && PLAIN_VARIABLES.has(part.name)))
+          unknownPlain(part.source);
+        else
+          unknown(
+            part.source,
+            part.quoted,
+            value === undefined && isEnvironmentName(part.name) ? "environment" : "line",
+          );
         break;
       }
       case "command": {

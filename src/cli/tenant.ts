@@ -1,5 +1,5 @@
 import { type Column, listAll, printList, printThing } from "./answer.ts";
-import { apiPath, instanceCommand } from "./api-command.ts";
+import { apiPath, instanceCommand, tenantCommand } from "./api-command.ts";
 import type { CommandGroup } from "./command.ts";
 
 const NAME = [{ name: "NAME" }] as const;
@@ -27,6 +27,28 @@ export const tenant: CommandGroup = {
       { name: "disable", summary: "refuse everything of a tenant from now on", positionals: NAME },
       async (api, terminal, args) =>
         printThing(terminal, args, await api.post(apiPath(["admin", "tenants", args.at("NAME"), "disablement"]))),
+    ),
+    tenantCommand(
+      {
+        name: "configure",
+        summary: "show or change what holds for all of a tenant's agents",
+        options: [
+          {
+            name: "require-proof",
+            value: "YES|NO",
+            choices: ["yes", "no"],
+            help: "whether a writ, or a key at the proxy, is not enough without proof of the agent's own key",
+          },
+        ],
+      },
+      async (api, terminal, args) => {
+        const wanted = args.option("require-proof");
+        const settings =
+          wanted === undefined
+            ? await api.get("/v1/admin/settings")
+            : await api.put("/v1/admin/settings", { require_proof: wanted === "yes" });
+        return printThing(terminal, args, settings);
+      },
     ),
     instanceCommand({ name: "enable", summary: "undo `disable`", positionals: NAME }, async (api, terminal, args) =>
       printThing(terminal, args, await api.delete(apiPath(["admin", "tenants", args.at("NAME"), "disablement"]))),

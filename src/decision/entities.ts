@@ -166,12 +166,10 @@ function parseEntity(json: Json, place: string): EntityJson {
     return refuse(`has a list of at most ${MAX_PARENTS} \`parents\``);
   }
   const uid = parseUid(given, refuse);
-  const references: EntityUid[] = [];
-  const why =
-    whyNotCedar(attrs, "attrs", "escapes", references) ?? whyNotCedar(tags ?? {}, "tags", "escapes", references);
+  const why = whyNotCedar(attrs, "attrs", "escapes") ?? whyNotCedar(tags ?? {}, "tags", "escapes");
   if (why !== undefined) return refuse(`cannot be stored: ${why}`);
-  const escape = [...Object.keys(attrs), ...Object.keys(tags ?? {})].find((name) => name.startsWith("__"));
-  if (escape !== undefined) return refuse("has an attribute whose name begins with two underscores");
+  const reserved = [...Object.keys(attrs), ...Object.keys(tags ?? {})].find((name) => name.startsWith("__"));
+  if (reserved !== undefined) return refuse("has an attribute whose name begins with two underscores");
   const entity: EntityJson = {
     uid,
     attrs,

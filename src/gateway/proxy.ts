@@ -11,6 +11,7 @@ import { redecide } from "#src/decision/redecide.ts";
 import { resolveTarget, type Target } from "#src/decision/target.ts";
 import type { OpenedWrit, WritChecker } from "#src/decision/writ.ts";
 import type { AgentPrincipal } from "#src/identity/authenticate.ts";
+import { settingsOf } from "#src/identity/tenants.ts";
 import type { Authorizer } from "#src/policy/authorizer.ts";
 import { readAgent } from "#src/store/agents.ts";
 import { closeCall, openCall, readOpenCalls } from "#src/store/calls.ts";
@@ -80,6 +81,7 @@ async function callAsAgent(
   body: ProxyBody,
 ): Promise<ProxyAnswer> {
   const { decider, approvals, clock } = dependencies;
+  await refuseWithoutProof(dependencies.reader, principal);
   const ask: Ask = {
     principal,
     call: { ...call, body },
@@ -105,6 +107,13 @@ async function callAsAgent(
       epoch: outcome.epoch,
     }),
   );
+}
+
+/** Where possession of the agent's own key is to be proven, a key that anyone may have copied is not enough. */
+async function refuseWithoutProof(reader: Reader, principal: AgentPrincipal): Promise<void> {
+  const tenant = await readTenant(reader, principal.tenant);
+  const isRequired = tenant === undefined || settingsOf(tenant).requireProof || principal.agent.requireProof;
+  if (isRequired) throw new WritError("proof_required");
 }
 
 /** Verify, derive again, match, consume; then call. */

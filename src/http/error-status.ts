@@ -40,6 +40,7 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, number>> = {
   outcome_unknown: 502,
   policy_invalid: 422,
   policy_slice_too_large: 422,
+  proof_required: 403,
   rate_limited: 429,
   reserved_context_key: 422,
   route_refused: 403,

@@ -7,6 +7,7 @@ import { INSTANCE_ROUTES } from "./admin/instance.ts";
 import { KEY_ROUTES } from "./admin/keys.ts";
 import { POLICY_ROUTES } from "./admin/policies.ts";
 import { REVOCATION_ROUTES } from "./admin/revocations.ts";
+import { SETTINGS_ROUTES } from "./admin/settings.ts";
 import { TENANT_ROUTES } from "./admin/tenants.ts";
 import { TOKEN_ROUTES } from "./admin/tokens.ts";
 import { TYPE_MAP_ROUTES } from "./admin/type-map.ts";
@@ -28,6 +29,7 @@ const API_ROUTES: readonly Route[] = [
   EXPORT_EVENTS,
   ...AUTHZEN_ROUTES,
   ...TENANT_ROUTES,
+  ...SETTINGS_ROUTES,
   ...AGENT_ROUTES,
   ...KEY_ROUTES,
   ...TOKEN_ROUTES,

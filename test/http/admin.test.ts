@@ -259,6 +259,25 @@ describe("approvals", () => {
   });
 });
 
+describe("settings", () => {
+  test("require proof of possession: then a key alone calls nothing, and still asks", async () => {
+    const strict = await settle(edge, "strict");
+    const call = () => edge.ask("GET", "/v1/proxy/api/a", { token: strict.key });
+    expect((await edge.ask("GET", "/v1/admin/settings", { token: strict.admin })).json).toEqual({ require_proof: false });
+    expect((await call()).json.code).not.toBe("proof_required");
+    const body = { require_proof: true };
+    const changed = await edge.ask("PUT", "/v1/admin/settings", { token: strict.admin, body });
+    expect([changed.status, changed.json]).toEqual([200, { require_proof: true }]);
+    const refused = await call();
+    expect([refused.status, refused.json.code]).toEqual([403, "proof_required"]);
+    const asked = { call: { connection: "api", method: "GET", path: "/a" } };
+    const { json } = await edge.ask("POST", "/v1/authorize", { token: strict.key, body: asked });
+    expect(json.decision).toBe("allow");
+    expect((await edge.ask("GET", "/v1/proxy/api/a", { token: json.writ })).json.code).toBe("writ_invalid");
+    expect((await edge.ask("GET", "/v1/admin/settings", { token: home.admin })).json).toEqual({ require_proof: false });
+  });
+});
+
 describe("the instance", () => {
   test("shows its seal keys and rotates each kind of key while it runs", async () => {
     const before = (await edge.operate("GET", "/v1/admin/instance")).json;

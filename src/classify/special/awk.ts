@@ -11,7 +11,8 @@ export function judgeAwk(call: Call): "done" {
   if (rule === undefined) return "done";
   const { options, operands, wild } = scanArguments(call.args, rule, true);
   if (options.some(({ name }) => /^--(?:help|version|copyright)$|^-[hVC]$/.test(name))) return "done";
-  if (wild !== "itself") call.raise(wild === "line" ? "danger" : "write", "unresolved", "`awk` gets words that are only known at run time");
+  if (wild !== "itself")
+    call.raise(wild === "line" ? "danger" : "write", "unresolved", "`awk` gets words that are only known at run time");
   let hasProgram = false;
   for (const { name, value } of options) {
     if (/^(?:-f|--file|-E|--exec)$/.test(name) && value !== undefined) {
@@ -41,8 +42,10 @@ function judgeProgram(call: Call, program: Argument): void {
     return;
   }
   const { code, strings } = withoutLiterals(program.text);
-  const stringAt = (mark: string | undefined): string | undefined => (mark === undefined ? undefined : strings[Number(mark)]);
-  if (/@(?:load|include|[a-z])/.test(code)) call.raise("danger", "arbitrary_code", "the program for `awk` loads other code");
+  const stringAt = (mark: string | undefined): string | undefined =>
+    mark === undefined ? undefined : strings[Number(mark)];
+  if (/@(?:load|include|[a-z])/.test(code))
+    call.raise("danger", "arbitrary_code", "the program for `awk` loads other code");
   for (const [, mark] of code.matchAll(/\bsystem\s*\(\s*(?:"(\d+)"\s*\))?/g)) runCommand(call, stringAt(mark));
   for (const [, before, after] of code.matchAll(/(?:"(\d+)"\s*)?(?<!\|)\|&?(?!\|)\s*(?:"(\d+)"(?=\s*[;}\n]|\s*$))?/g)) {
     runCommand(call, stringAt(after ?? before));
@@ -55,14 +58,17 @@ function judgeProgram(call: Call, program: Argument): void {
     const target = stringAt(found[1]);
     if (target === undefined) call.raise("write", "writes_file", "the program for `awk` writes to a file");
     else if (!isNoFile(target) || target.startsWith("/dev/std")) call.touch(knownArgument(target), "write");
-    if (target?.startsWith("/dev/std") === true) call.raise("write", "writes_file", `the program for \`awk\` writes to \`${target}\``);
-    if (target?.startsWith("/inet") === true) call.raise("danger", "arbitrary_code", "the program for `awk` opens a connection");
+    if (target?.startsWith("/dev/std") === true)
+      call.raise("write", "writes_file", `the program for \`awk\` writes to \`${target}\``);
+    if (target?.startsWith("/inet") === true)
+      call.raise("danger", "arbitrary_code", "the program for `awk` opens a connection");
   }
 }
 
 function runCommand(call: Call, command: string | undefined): void {
   call.raise("write", "arbitrary_code", "the program for `awk` runs a command");
-  if (command === undefined) call.raise("danger", "arbitrary_code", "the program for `awk` runs a command that is not known");
+  if (command === undefined)
+    call.raise("danger", "arbitrary_code", "the program for `awk` runs a command that is not known");
   else call.runShell(knownArgument(command));
 }
 

@@ -6,7 +6,8 @@ import type { Argument } from "../words.ts";
 /** `alias name=value`: from here on a name means something else. */
 export function judgeAlias(call: Call): "done" {
   for (const { text, known } of call.args) {
-    if (text.includes("=") || !known) call.raise("danger", "disguised", `gives a name another meaning: \`alias ${text.slice(0, 60)}\``);
+    if (text.includes("=") || !known)
+      call.raise("danger", "disguised", `gives a name another meaning: \`alias ${text.slice(0, 60)}\``);
   }
   return "done";
 }
@@ -34,7 +35,8 @@ export function judgeEval(call: Call): "done" {
 export function judgeSource(call: Call): "done" {
   const [file] = call.args.filter(({ text }) => text !== "--");
   if (file !== undefined) runFile(call, file);
-  if (file?.text.startsWith("/dev/") === true) call.raise("danger", "arbitrary_code", "runs code that it is handed while it runs");
+  if (file?.text.startsWith("/dev/") === true)
+    call.raise("danger", "arbitrary_code", "runs code that it is handed while it runs");
   call.forget(undefined);
   return "done";
 }

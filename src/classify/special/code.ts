@@ -45,7 +45,13 @@ const SCRIPT_DANGEROUS = wordSet(
 
 /** Judges code of a language with a whitelist of what only looks; all else can do anything. */
 export function judgeCode(call: Call, language: Language | "other", code: Argument): void {
-  const found = code.known ? (language === "python" ? readPython(code.text) : language === "javascript" ? readScript(code.text) : undefined) : undefined;
+  const found = code.known
+    ? language === "python"
+      ? readPython(code.text)
+      : language === "javascript"
+        ? readScript(code.text)
+        : undefined
+    : undefined;
   if (found === undefined) {
     call.raise("danger", "arbitrary_code", `\`${call.name}\` runs code that can do anything`);
     return;
@@ -61,24 +67,38 @@ interface CodeEffects {
 }
 
 function readPython(text: string): CodeEffects | undefined {
-  if (/__|\\\n/.test(text.replace(/^from __future__/gm, "")) || /[^\x09\x0a\x20-\x7e]/.test(text)) return undefined;
+  if (/__|\\\n/.test(text.replace(/^from __future__/gm, "")) || /[^\t\n -~]/.test(text)) return undefined;
   const reads: string[] = [];
   // A file that is opened by a literal name, for reading only, is a file access and nothing more.
-  const opened = text.replace(/\bopen\(\s*(['"])([^'"\\]*)\1\s*(?:,\s*(['"])r[bt]?\3\s*)?(?:,\s*encoding\s*=\s*(['"])[\w-]+\4\s*)?\)/g, (_all, _quote, path: string) => {
-    reads.push(path);
-    return "()";
-  });
+  const opened = text.replace(
+    /\bopen\(\s*(['"])([^'"\\]*)\1\s*(?:,\s*(['"])r[bt]?\3\s*)?(?:,\s*encoding\s*=\s*(['"])[\w-]+\4\s*)?\)/g,
+    (_all, _quote, path: string) => {
+      reads.push(path);
+      return "()";
+    },
+  );
   const code = withoutPythonStrings(opened);
   if (code === undefined) return undefined;
   let foreign: string | undefined;
-  const rest = code.replace(/\b(?:from\s+([\w.]+)\s+import\s+([^\n;]+)|import\s+([^\n;]+))/g, (_all, module?: string, names?: string, modules?: string) => {
-    for (const item of (modules ?? module ?? "").split(",")) {
-      const name = item.trim().split(/\s+as\s+/)[0] ?? "";
-      if (!PYTHON_MODULES.has(name)) foreign ??= name;
-    }
-    return names === undefined ? "" : names.replace(/[(),]|\bas\b/g, " ").split(/\s+/).filter((name) => name !== "").map((name) => `.${name}`).join(" ");
-  });
-  for (const [, attribute] of rest.matchAll(/\.\s*([A-Za-z_*]\w*)/g)) if (!PYTHON_ATTRIBUTES.has(attribute ?? "")) return undefined;
+  const rest = code.replace(
+    /\b(?:from\s+([\w.]+)\s+import\s+([^\n;]+)|import\s+([^\n;]+))/g,
+    (_all, module?: string, names?: string, modules?: string) => {
+      for (const item of (modules ?? module ?? "").split(",")) {
+        const name = item.trim().split(/\s+as\s+/)[0] ?? "";
+        if (!PYTHON_MODULES.has(name)) foreign ??= name;
+      }
+      return names === undefined
+        ? ""
+        : names
+            .replace(/[(),]|\bas\b/g, " ")
+            .split(/\s+/)
+            .filter((name) => name !== "")
+            .map((name) => `.${name}`)
+            .join(" ");
+    },
+  );
+  for (const [, attribute] of rest.matchAll(/\.\s*([A-Za-z_*]\w*)/g))
+    if (!PYTHON_ATTRIBUTES.has(attribute ?? "")) return undefined;
   for (const [name] of rest.matchAll(/(?<![.\w])[A-Za-z_]\w*/g)) if (PYTHON_DANGEROUS.has(name)) return undefined;
   // Both texts and files are replaced by that name, and files can be where paths are.
   if (/\bimport\b[^;\n]*\b(?:os|pathlib)\b/.test(code) && /\.\s*replace\b/.test(rest)) return undefined;
@@ -92,7 +112,8 @@ function withoutPythonStrings(text: string): string | undefined {
   const code = text.replace(
     /([rRbBuUfFtT]{0,2})("""[\s\S]*?"""|'''[\s\S]*?'''|"(?:[^"\\\n]|\\[\s\S])*"|'(?:[^'\\\n]|\\[\s\S])*')|#[^\n]*/g,
     (_all, prefix = "", literal = "") => {
-      if (/[fFtT]/.test(prefix)) return ` (${[...String(literal).matchAll(/\{([^}]*)\}/g)].map(([, inner]) => inner).join(" , ")}) `;
+      if (/[fFtT]/.test(prefix))
+        return ` (${[...String(literal).matchAll(/\{([^}]*)\}/g)].map(([, inner]) => inner).join(" , ")}) `;
       return ' "" ';
     },
   );
@@ -101,17 +122,21 @@ function withoutPythonStrings(text: string): string | undefined {
 }
 
 function readScript(text: string): CodeEffects | undefined {
-  if (/`|\\u|\/\*|\/\//.test(text.replace(/https?:\/\//g, "")) || /[^\x09\x0a\x20-\x7e]/.test(text)) return undefined;
+  if (/`|\\u|\/\*|\/\//.test(text.replace(/https?:\/\//g, "")) || /[^\t\n -~]/.test(text)) return undefined;
   const reads: string[] = [];
-  const required = text.replace(/\brequire\(\s*(['"])(\.{0,2}\/[\w./-]+\.json)\1\s*\)/g, (_all, _quote, path: string) => {
-    reads.push(path);
-    return "()";
-  });
+  const required = text.replace(
+    /\brequire\(\s*(['"])(\.{0,2}\/[\w./-]+\.json)\1\s*\)/g,
+    (_all, _quote, path: string) => {
+      reads.push(path);
+      return "()";
+    },
+  );
   const code = required.replace(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g, ' "" ');
   if (/['"]/.test(code.replace(/ "" /g, " "))) return undefined;
   // An index can name any property, a constructor too, unless it is a number.
   if (/[\w)\]"]\s*\[\s*[^\d\s\]]/.test(code)) return undefined;
-  for (const [, attribute] of code.matchAll(/\.\s*([A-Za-z_$#][\w$]*)/g)) if (!SCRIPT_ATTRIBUTES.has(attribute ?? "")) return undefined;
+  for (const [, attribute] of code.matchAll(/\.\s*([A-Za-z_$#][\w$]*)/g))
+    if (!SCRIPT_ATTRIBUTES.has(attribute ?? "")) return undefined;
   for (const [name] of code.matchAll(/(?<![.\w$])[A-Za-z_$][\w$]*/g)) if (SCRIPT_DANGEROUS.has(name)) return undefined;
   if (/\bprocess\b(?!\s*\.\s*(?:argv|env|version|versions|platform|arch|pid|uptime)\b)/.test(code)) return undefined;
   return { reads, foreign: undefined };

@@ -10,8 +10,11 @@ export function judgeRm(call: Call): "done" {
   const { options, operands, wild } = scanArguments(call.args, RM);
   if (options.some(({ name }) => name === "--help" || name === "--version") && operands.length === 0) return "done";
   call.raise("write", "changes_state", `\`${call.name}\` removes files`);
-  if (wild === "line") call.raise("danger", "unresolved", `\`${call.name}\` gets words that are only known at run time`);
-  const isRecursive = options.some(({ name }) => /^-[rR]$/.test(name) || (name.length > 3 && "--recursive".startsWith(name)));
+  if (wild === "line")
+    call.raise("danger", "unresolved", `\`${call.name}\` gets words that are only known at run time`);
+  const isRecursive = options.some(
+    ({ name }) => /^-[rR]$/.test(name) || (name.length > 3 && "--recursive".startsWith(name)),
+  );
   if (options.some(({ name }) => name === "--no-preserve-root")) {
     call.raise("danger", "destructive", "gives up the protection of the root folder");
   }

@@ -14,7 +14,11 @@ export function judgeFind(call: Call): "done" {
     if (argument === undefined) break;
     const { text } = argument;
     if (argument.mayBe !== "itself") {
-      call.raise(argument.mayBe === "line" ? "danger" : "write", "unresolved", `\`${call.name}\` gets words that are only known at run time`);
+      call.raise(
+        argument.mayBe === "line" ? "danger" : "write",
+        "unresolved",
+        `\`${call.name}\` gets words that are only known at run time`,
+      );
     }
     if (inPaths && !isFd && !/^[-(!]/.test(text)) call.touch(argument, "read");
     if (/^[-(!]/.test(text) && !/^-[HLPO]/.test(text)) inPaths = false;
@@ -24,7 +28,10 @@ export function judgeFind(call: Call): "done" {
         return "done";
       }
       if (/^(?:-[xX].|--exec(?:-batch)?=)/.test(text)) {
-        runFound(call, [{ ...argument, text: text.replace(/^(?:-[xX]|--exec(?:-batch)?=)/, "") }, ...args.slice(at + 1)]);
+        runFound(call, [
+          { ...argument, text: text.replace(/^(?:-[xX]|--exec(?:-batch)?=)/, "") },
+          ...args.slice(at + 1),
+        ]);
         return "done";
       }
     } else if (text === "-delete") call.raise("danger", "destructive", "`find -delete` removes all that it finds");
@@ -64,7 +71,9 @@ function runFound(call: Call, command: readonly Argument[]): void {
   }
   if (DELETES.has(name.text)) call.raise("danger", "destructive", `\`${call.name}\` removes all that it finds`);
   const args = command.map((word) =>
-    word.text.includes("{}") ? { ...word, known: false, mayBe: word.text.startsWith("{}") ? ("itself" as const) : word.mayBe } : word,
+    word.text.includes("{}")
+      ? { ...word, known: false, mayBe: word.text.startsWith("{}") ? ("itself" as const) : word.mayBe }
+      : word,
   );
   call.runArguments(args);
 }
@@ -79,12 +88,18 @@ export function judgeXargs(call: Call): "done" {
     call.raise("write", "unresolved", "what is run is only agreed to at run time");
   }
   for (const { name, value } of options) if (rule.inputs.has(name) && value !== undefined) call.touch(value, "read");
-  const replaced = options.findLast(({ name }) => name === "-I" || name === "-J" || name === "--replace" || name === "-i");
+  const replaced = options.findLast(
+    ({ name }) => name === "-I" || name === "-J" || name === "--replace" || name === "-i",
+  );
   const mark = replaced === undefined ? undefined : (replaced.value?.text ?? "{}");
   for (const { at, maybeValue } of operands) {
     const command = call.args.slice(at);
     if (mark === undefined) call.runArguments([...command, unknownArgument("…")], { kind: "stream" });
-    else call.runArguments(command.map((word) => withMark(word, mark)), { kind: "stream" });
+    else
+      call.runArguments(
+        command.map((word) => withMark(word, mark)),
+        { kind: "stream" },
+      );
     if (!maybeValue) break;
   }
   if (operands.length === 0) call.raise("write", "unresolved", "`xargs` with nothing to run");
@@ -93,5 +108,9 @@ export function judgeXargs(call: Call): "done" {
 
 function withMark(word: Argument, mark: string): Argument {
   if (mark === "" || !word.text.includes(mark)) return word;
-  return { ...word, known: false, mayBe: word.text.startsWith(mark) || word.text.startsWith("-") ? "line" : word.mayBe };
+  return {
+    ...word,
+    known: false,
+    mayBe: word.text.startsWith(mark) || word.text.startsWith("-") ? "line" : word.mayBe,
+  };
 }

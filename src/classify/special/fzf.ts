@@ -9,9 +9,12 @@ export function judgeFzf(call: Call): "continue" {
   for (const { name, value } of scanArguments(call.args, rule).options) {
     if (name === "--preview" && value !== undefined) call.runShell(value);
     if (name !== "--bind" || value === undefined) continue;
-    for (const [, action = "", rest = ""] of value.text.matchAll(/(execute|execute-silent|become|reload|reload-sync|transform[a-z-]*|(?:change-)?preview)(?=[^a-z-])([\s\S]*)/g)) {
-      if (/^(?:execute|become|transform)/.test(action)) call.raise("write", "arbitrary_code", `a key runs a command: \`${action}\``);
-      const code = /^[(\[{<]([\s\S]*?)[)\]}>](?:[,+]|$)/.exec(rest)?.[1] ?? rest.slice(1);
+    for (const [, action = "", rest = ""] of value.text.matchAll(
+      /(execute|execute-silent|become|reload|reload-sync|transform[a-z-]*|(?:change-)?preview)(?=[^a-z-])([\s\S]*)/g,
+    )) {
+      if (/^(?:execute|become|transform)/.test(action))
+        call.raise("write", "arbitrary_code", `a key runs a command: \`${action}\``);
+      const code = /^[([{<]([\s\S]*?)[)\]}>](?:[,+]|$)/.exec(rest)?.[1] ?? rest.slice(1);
       call.runShell(value.known ? knownArgument(code) : value);
     }
   }

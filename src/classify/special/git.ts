@@ -26,5 +26,6 @@ function judgeSetting(call: Call, setting: Argument | undefined): void {
   if (setting?.known === true && HARMLESS.test(key) && !pager) return;
   call.raise("danger", "arbitrary_code", `\`git -c ${key}\` can make git run a command`);
   const alias = /^alias\./i.test(key) ? value.replace(/^!/, "") : undefined;
-  if (alias !== undefined && setting?.known === true) call.runShell(knownArgument(value.startsWith("!") ? alias : `git ${alias}`));
+  if (alias !== undefined && setting?.known === true)
+    call.runShell(knownArgument(value.startsWith("!") ? alias : `git ${alias}`));
 }

@@ -22,7 +22,9 @@ export function requestTier(method: string, url: string): Tier {
 }
 
 const SENDS: ReadonlySet<string> = new Set(
-  "-d --data --data-raw --data-binary --data-urlencode --data-ascii --json -F --form --form-string --post-data --post-file --body-data --body-file".split(" "),
+  "-d --data --data-raw --data-binary --data-urlencode --data-ascii --json -F --form --form-string --post-data --post-file --body-data --body-file".split(
+    " ",
+  ),
 );
 
 /** `curl` and `wget`: the method decides, and where the answer goes. */
@@ -47,7 +49,8 @@ export function judgeCurl(call: Call): "done" {
     tier = higherTier(tier, schemeTier(url.text));
   }
   // The verb of the request has been judged; what is left of the table are options.
-  if (tier === "danger") call.raise(tier, "destructive", `\`${asked?.text ?? implied}\` of ${urls[0]?.text ?? "nothing"}`);
+  if (tier === "danger")
+    call.raise(tier, "destructive", `\`${asked?.text ?? implied}\` of ${urls[0]?.text ?? "nothing"}`);
   else call.raise(tier, "changes_state", `\`${asked?.text ?? implied}\` of ${urls[0]?.text ?? "nothing"}`);
   judgeTargets(call, options, urls, has);
   judgeSentFiles(call, options);
@@ -68,7 +71,8 @@ function schemeTier(url: string): Tier {
 }
 
 /** Commands for an FTP server that change nothing (RFC 959). */
-const LOOKING_QUOTE = /^[-+*]?\s*(?:CDUP|CWD|PWD|STAT|SIZE|MDTM|LIST|NLST|MLSD|MLST|NOOP|HELP|SYST|FEAT|TYPE|MODE|STRU)\b/i;
+const LOOKING_QUOTE =
+  /^[-+*]?\s*(?:CDUP|CWD|PWD|STAT|SIZE|MDTM|LIST|NLST|MLSD|MLST|NOOP|HELP|SYST|FEAT|TYPE|MODE|STRU)\b/i;
 
 function impliedMethod(options: readonly FoundOption[], has: (...names: readonly string[]) => boolean): string {
   if (has("-G", "--get")) return "GET";
@@ -85,7 +89,9 @@ function judgeTargets(
 ): void {
   const isWget = call.name === "wget" || call.name === "wget2";
   const toStdout = options.some(({ name, value }) => /^(?:-O|--output-document)$/.test(name) && value?.text === "-");
-  const named = isWget ? !toStdout && !has("--spider", "-h", "--help", "-V", "--version") : has("-O", "--remote-name", "--remote-name-all", "-J");
+  const named = isWget
+    ? !toStdout && !has("--spider", "-h", "--help", "-V", "--version")
+    : has("-O", "--remote-name", "--remote-name-all", "-J");
   if (!named) return;
   if (isWget && options.some(({ name, value }) => name === "-O" && value !== undefined)) return;
   call.raise("write", "writes_file", `\`${call.name}\` writes what it fetches to a file`);
@@ -111,7 +117,8 @@ export function judgeHttpApi(call: Call): "done" {
   const { options, operands, wild } = scanArguments(call.args, rule);
   const method = options.findLast(({ name }) => name === "-X" || name === "--method" || name === "-m")?.value;
   const fields = options.filter(({ name }) => /^(?:-[fFd]|--field|--raw-field|--input|--body|-b)$/.test(name));
-  const path = operands[0]?.argument ?? options.find(({ name }) => /^(?:-u|--ur[il])$/.test(name))?.value ?? knownArgument("");
+  const path =
+    operands[0]?.argument ?? options.find(({ name }) => /^(?:-u|--ur[il])$/.test(name))?.value ?? knownArgument("");
   const isGraphql = /^\/?graphql$/.test(path.text);
   if (options.some(({ name }) => name === "--help" || name === "-h")) return "done";
   if (isGraphql) judgeGraphql(call, fields);
@@ -120,16 +127,20 @@ export function judgeHttpApi(call: Call): "done" {
     const tier = method !== undefined && !method.known ? "danger" : requestTier(verb, path.text);
     call.raise(tier, tier === "danger" ? "destructive" : "changes_state", `\`${verb}\` of ${path.text}`);
   }
-  if (wild === "line") call.raise("danger", "unresolved", `\`${call.name}\` gets words that are only known at run time`);
-  else if (wild === "environment") call.raise("write", "unresolved", `\`${call.name}\` gets words that are only known at run time`);
+  if (wild === "line")
+    call.raise("danger", "unresolved", `\`${call.name}\` gets words that are only known at run time`);
+  else if (wild === "environment")
+    call.raise("write", "unresolved", `\`${call.name}\` gets words that are only known at run time`);
   return "done";
 }
 
 function judgeGraphql(call: Call, fields: readonly FoundOption[]): void {
   const query = fields.find(({ value }) => value?.text.startsWith("query=") === true)?.value;
   const text = query?.text.slice("query=".length).trim() ?? "";
-  const isQuery = query?.known === true && /^(?:query\b|\{|fragment\b)/.test(text) && !/\b(?:mutation|subscription)\b/.test(text);
+  const isQuery =
+    query?.known === true && /^(?:query\b|\{|fragment\b)/.test(text) && !/\b(?:mutation|subscription)\b/.test(text);
   if (isQuery) return;
-  if (/\b(?:delete|remove|archive|transfer)\w*\s*\(/.test(text)) call.raise("danger", "destructive", "a mutation that destroys");
+  if (/\b(?:delete|remove|archive|transfer)\w*\s*\(/.test(text))
+    call.raise("danger", "destructive", "a mutation that destroys");
   else call.raise("write", "changes_state", "a mutation, or a query that is not known");
 }

@@ -17,7 +17,12 @@ interface Interpreter {
 }
 
 const INTERPRETERS: readonly Interpreter[] = [
-  { names: /^(?:python|pypy)[\d.]*$/, language: "python", code: /^-[bBdEhiIOqsSuvVxP]*c/, values: /^-[WX]$|^--check-hash/ },
+  {
+    names: /^(?:python|pypy)[\d.]*$/,
+    language: "python",
+    code: /^-[bBdEhiIOqsSuvVxP]*c/,
+    values: /^-[WX]$|^--check-hash/,
+  },
   {
     names: /^(?:node|nodejs|bun|deno|tsx|ts-node)$/,
     language: "javascript",
@@ -26,14 +31,28 @@ const INTERPRETERS: readonly Interpreter[] = [
     danger: /^-r$|^--(?:require|import|loader|experimental-loader|preload)/,
   },
   { names: /^perl[\d.]*$/, language: "other", code: /^-[a-zA-Z0-9]*[eE]/, values: /^$/, danger: /^-[MmI]./ },
-  { names: /^(?:ruby[\d.]*|jruby|irb)$/, language: "other", code: /^-[a-zA-Z]*e/, values: /^-[CIr]$/, danger: /^-[rI]./ },
-  { names: /^php[\d.]*$/, language: "other", code: /^-[rBRE]$|^--(?:run|process)/, values: /^-[cdtS]$/, danger: /^-[cdz]/ },
+  {
+    names: /^(?:ruby[\d.]*|jruby|irb)$/,
+    language: "other",
+    code: /^-[a-zA-Z]*e/,
+    values: /^-[CIr]$/,
+    danger: /^-[rI]./,
+  },
+  {
+    names: /^php[\d.]*$/,
+    language: "other",
+    code: /^-[rBRE]$|^--(?:run|process)/,
+    values: /^-[cdtS]$/,
+    danger: /^-[cdz]/,
+  },
   { names: /./, language: "other", code: /^-[a-zA-Z]*[eEl]$|^--(?:eval|execute|expression)/, values: /^$/ },
 ];
 
 /** Modules of the standard library that only look or print. */
 const READING_MODULES: ReadonlySet<string> = new Set(
-  "calendar platform this site sysconfig tokenize ast dis pydoc json.tool json inspect tabnanny keyword locale mimetypes pyclbr gettext".split(" "),
+  "calendar platform this site sysconfig tokenize ast dis pydoc json.tool json inspect tabnanny keyword locale mimetypes pyclbr gettext".split(
+    " ",
+  ),
 );
 
 /** An interpreter: the code on its command line, the file it is given, or its standard input. */
@@ -52,7 +71,10 @@ export function judgeInterpreter(call: Call): "done" {
     }
     if (/^(?:--version|--help|-V|-VV|-h)$/.test(text) || (text === "-v" && call.args.length === 1)) return "done";
     if (interpreter.code.test(text)) {
-      const inline = interpreter.language === "python" ? text.replace(/^-[a-zA-Z]*?c/, "") : (/^--\w+=([\s\S]*)$/.exec(text)?.[1] ?? "");
+      const inline =
+        interpreter.language === "python"
+          ? text.replace(/^-[a-zA-Z]*?c/, "")
+          : (/^--\w+=([\s\S]*)$/.exec(text)?.[1] ?? "");
       const code = inline === "" ? call.args[at + 1] : { ...argument, text: inline };
       if (code !== undefined) judgeCode(call, interpreter.language, code);
       else call.raise("write", "unparseable", `\`${name} ${text}\` without code`);
@@ -62,7 +84,8 @@ export function judgeInterpreter(call: Call): "done" {
       runModule(call, text.replace(/^-[a-zA-Z]*?m/, ""), at);
       return "done";
     }
-    if (interpreter.danger?.test(text) === true) call.raise("danger", "arbitrary_code", `\`${name} ${text}\` loads other code`);
+    if (interpreter.danger?.test(text) === true)
+      call.raise("danger", "arbitrary_code", `\`${name} ${text}\` loads other code`);
     if (interpreter.values.test(text)) at += 1;
   }
   const operand = call.args[at];
@@ -76,7 +99,10 @@ export function judgeInterpreter(call: Call): "done" {
 }
 
 function runScript(call: Call, operand: Argument, name: string): void {
-  if (/^(?:bun|deno)$/.test(name) && /^(?:run|test|install|x|add|remove|build|lint|fmt|check|task|eval)$/.test(operand.text)) {
+  if (
+    /^(?:bun|deno)$/.test(name) &&
+    /^(?:run|test|install|x|add|remove|build|lint|fmt|check|task|eval)$/.test(operand.text)
+  ) {
     call.raise("write", "runs_file", `\`${name} ${operand.text}\` runs the project's code`);
     return;
   }
@@ -95,7 +121,8 @@ function runModule(call: Call, inline: string, at: number): void {
     const operands = rest.filter(({ text }) => !text.startsWith("-"));
     const target = operands[1];
     if (module.text.startsWith("json") && target !== undefined) call.touch(target, "write");
-    if (module.text === "pydoc" && rest.some(({ text }) => /^-[wbp]/.test(text))) call.raise("write", "writes_file", "`pydoc` writes a page");
+    if (module.text === "pydoc" && rest.some(({ text }) => /^-[wbp]/.test(text)))
+      call.raise("write", "writes_file", "`pydoc` writes a page");
     return;
   }
   if (findRule(module.text) !== undefined && !/^(?:test|code|timeit)$/.test(module.text)) {
@@ -106,7 +133,11 @@ function runModule(call: Call, inline: string, at: number): void {
 /** `java -jar`: some archives are known as commands of their own. */
 export function judgeJava(call: Call): "done" {
   const jar = call.args.findIndex(({ text }) => text === "-jar");
-  if (call.args.every(({ text }) => /^--?(?:version|help|fullversion|showversion)$|^-[hX?]$/.test(text)) && call.args.length > 0) return "done";
+  if (
+    call.args.every(({ text }) => /^--?(?:version|help|fullversion|showversion)$|^-[hX?]$/.test(text)) &&
+    call.args.length > 0
+  )
+    return "done";
   const before = call.args.slice(0, jar === -1 ? call.args.length : jar);
   if (before.some(({ text }) => /^-(?:javaagent|agentpath|agentlib|XX:OnError|XX:OnOutOfMemoryError)|^@/.test(text))) {
     call.raise("danger", "arbitrary_code", "`java` loads other code first");
@@ -117,7 +148,8 @@ export function judgeJava(call: Call): "done" {
     return "done";
   }
   const known = findRule(baseName(archive.text));
-  if (known !== undefined && archive.known) call.runArguments([knownArgument(baseName(archive.text)), ...call.args.slice(jar + 2)]);
+  if (known !== undefined && archive.known)
+    call.runArguments([knownArgument(baseName(archive.text)), ...call.args.slice(jar + 2)]);
   else runFile(call, archive);
   return "done";
 }

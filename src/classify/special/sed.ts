@@ -9,7 +9,8 @@ export function judgeSed(call: Call): "done" {
   if (rule === undefined) return "done";
   const { options, operands, wild } = scanArguments(call.args, rule);
   if (options.some(({ name }) => /^--(?:help|version)$/.test(name))) return "done";
-  if (wild !== "itself") call.raise(wild === "line" ? "danger" : "write", "unresolved", "`sed` gets words that are only known at run time");
+  if (wild !== "itself")
+    call.raise(wild === "line" ? "danger" : "write", "unresolved", "`sed` gets words that are only known at run time");
   let hasScript = false;
   let inPlace = false;
   for (const { name, value } of options) {
@@ -74,7 +75,8 @@ function scanScript(script: string): ScriptEffects | undefined {
       else if (character === mark) return index;
       else if (hasClasses && character === "[") {
         const close = script.indexOf("]", script[index + 1] === "^" ? index + 3 : index + 2);
-        if (close !== -1 && !script.slice(index, close).includes("\n") && script.indexOf(mark, index) > close) index = close;
+        if (close !== -1 && !script.slice(index, close).includes("\n") && script.indexOf(mark, index) > close)
+          index = close;
       }
     }
     return -1;

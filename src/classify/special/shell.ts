@@ -6,6 +6,7 @@ const BASH_LIKE: ReadonlySet<string> = new Set("sh bash dash zsh ksh ksh93 mksh 
 /** A shell: the code behind `-c`, the file that it is given, or its standard input. */
 export function judgeShell(call: Call): "done" {
   let wantsCode = false;
+  let readsInput = false;
   let at = 0;
   for (; at < call.args.length; at += 1) {
     const argument = call.args[at];
@@ -21,6 +22,7 @@ export function judgeShell(call: Call): "done" {
       if (!text.includes("=")) at += 1;
     } else if (!text.startsWith("--")) {
       if (text.includes("c")) wantsCode = true;
+      if (text.includes("s")) readsInput = true;
       if (/[oO]$/.test(text)) at += 1;
     }
   }
@@ -31,7 +33,8 @@ export function judgeShell(call: Call): "done" {
   if (wantsCode) {
     if (operand === undefined) call.raise("write", "unparseable", `\`${call.name} -c\` without code`);
     else call.runShell(operand, call.input);
-  } else if (operand === undefined || operand.text === "-" || operand.text === "/dev/stdin") runInput(call);
+  } else if (readsInput || operand === undefined || operand.text === "-" || operand.text === "/dev/stdin")
+    runInput(call);
   else if (operand.text.startsWith("/dev/fd/")) {
     call.raise("danger", "arbitrary_code", `\`${call.name}\` runs what another command prints`);
   } else runFile(call, operand);

@@ -13,7 +13,8 @@ export function judgeSsh(call: Call): "done" {
   for (const { name, value } of options) {
     if (name === "-o" && !HARMLESS_SETTING.test(value?.text ?? "")) {
       call.raise("danger", "arbitrary_code", `\`ssh -o ${value?.text ?? ""}\` may run a command here`);
-    } else if (name === "-F") call.raise("danger", "runs_file", "takes its configuration, commands included, from a file");
+    } else if (name === "-F")
+      call.raise("danger", "runs_file", "takes its configuration, commands included, from a file");
     else if (/^-[LRDWw]$/.test(name)) call.raise("write", "changes_state", `\`ssh ${name}\` opens a tunnel`);
     else if (name === "-E" && value !== undefined) call.touch(value, "write");
   }
