@@ -76,7 +76,7 @@ export function buildRequest(parts: RequestParts): BuiltRequest {
     parents: target.connection === undefined ? [] : [{ type: "Connection", id: target.connection.name }],
   };
   const storedResource = parts.stored.get(entityKey(target.resource));
-  const resourceEntity = withStored(derived, storedResource);
+  const resourceEntity = withStored(derived, storedResource, "given");
   const others = parts.stored.size === 0 ? NOTHING_STORED : mergeStored(principal, target, shared, parts.stored);
   return {
     policyRequest: {

@@ -105,17 +105,21 @@ function toStored(entity: EntityJson): Stored {
 }
 
 /**
- * One entity of what is given and what is stored: stored attributes win over given ones of the same name, parents are those
- * of both.
+ * One entity of what is given and what is stored, with the parents of both. Of two attributes of one name the stored one
+ * wins over what somebody says, and what was derived from the call itself wins over the stored one.
  */
-export function withStored(given: EntityJson, stored: EntityJson | undefined): EntityJson {
+export function withStored(
+  given: EntityJson,
+  stored: EntityJson | undefined,
+  wins: "stored" | "given" = "stored",
+): EntityJson {
   if (stored === undefined) return given;
   const parents = [...(given.parents as readonly EntityUid[])];
   const known = new Set(parents.map(entityKey));
   for (const parent of stored.parents as readonly EntityUid[]) if (!known.has(entityKey(parent))) parents.push(parent);
   return {
     uid: given.uid,
-    attrs: { ...given.attrs, ...stored.attrs },
+    attrs: wins === "stored" ? { ...given.attrs, ...stored.attrs } : { ...stored.attrs, ...given.attrs },
     parents,
     ...(stored.tags === undefined ? {} : { tags: stored.tags }),
   };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Json } from "#src/base/canonical-json.ts";
+import { EMPTY_BODY_HASH } from "#src/decision/call-digest.ts";
 import { startInstance, type TestInstance } from "../support/composed.ts";
 import type { TestTenant } from "../support/tenant.ts";
 
@@ -9,6 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => instance.stop());
 
+const NO_BODY = { hash: async () => EMPTY_BODY_HASH, bytes: async () => new Uint8Array(0) };
 const uid = (type: string, id: string) => ({ type, id });
 const STATED = { command: "/github/issues/list", resource: { type: "GitHub::Repository", id: "acme/app" } };
 
@@ -48,6 +50,22 @@ describe("what is stored of agents and resources", () => {
     await put(tenant, { uid: uid("Agent", "helper"), attrs: { clearance: 3 }, parents: [] });
     await instance.services.entities.remove(tenant.id, instance.services.instance.operator, uid("Project", "sub"));
     expect(await decide()).toBe("deny");
+  });
+
+  test("does not change what a call shows of itself", async () => {
+    const tenant = await instance.tenant("derived");
+    const agent = await tenant.agent("helper");
+    await tenant.connection({ name: "code", connector: "github", url: "http://127.0.0.1:9" });
+    await tenant.policies(
+      `permit (principal, action, resource) when { resource has owner && resource.owner == "acme" };`,
+    );
+    await put(tenant, { uid: uid("GitHub::Repository", "other/app"), attrs: { owner: "acme" }, parents: [] });
+    const resource = uid("GitHub::Repository", "other/app");
+    const call = { connection: "code", method: "GET", path: "/repos/other/app", query: "", headers: [], body: NO_BODY };
+    const stated = { command: "/github/repositories/get", resource };
+    expect((await tenant.state(agent, stated)).decision).toBe("allow");
+    const outcome = await instance.services.decider.decide({ principal: agent.principal, call, claimed: {} });
+    expect([outcome.target.resource, outcome.decision]).toEqual([resource, "deny"]);
   });
 
   test("is sealed in the event", async () => {
