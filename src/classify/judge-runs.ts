@@ -61,8 +61,14 @@ function runFrom(call: Call, runs: RunsRule, verbs: number, operands: readonly A
   }
   if (runs.floor !== undefined)
     call.raise(runs.floor, runs.because ?? "changes_state", `\`${call.name}\` runs a command`);
-  if (runs.joins === true && rest.length > 0) call.runShell(joinWords(rest));
+  if (runs.joins === true) runJoined(call, rest);
   else call.runArguments(runs.appends === true ? [...rest, unknownArgument("…")] : rest, call.input);
+}
+
+/** Words that a shell joins and parses again: judged so, and as they were meant, with the quotes that are lost on the way. */
+export function runJoined(call: Call, words: readonly Argument[]): void {
+  call.runShell(joinWords(words), call.input);
+  if (words.length > 1) call.runArguments(words, call.input);
 }
 
 /** Words joined by blanks, for a shell that parses them again. */

@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, lstatSync, readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { toRfc3339 } from "#src/base/clock.ts";
 import { isWritError, messageOf } from "#src/base/errors.ts";
@@ -71,6 +71,13 @@ function checkFolder(path: string): Finding {
     return { state: "fail", what, why: "belongs to another user" };
   if ((status.mode & 0o077) !== 0) {
     return { state: "fail", what, why: `others can enter it: \`chmod 700 ${resolve(path)}\`` };
+  }
+  try {
+    for (const file of [path, databasePath(path)]) {
+      if (statSync(file, { throwIfNoEntry: false }) !== undefined) accessSync(file, constants.W_OK);
+    }
+  } catch (error) {
+    return { state: "fail", what, why: `cannot be written: ${messageOf(error)}` };
   }
   return { state: "ok", what, why: resolve(path) };
 }

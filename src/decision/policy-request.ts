@@ -28,9 +28,12 @@ export interface BuiltRequest {
   readonly writContext: JsonObject;
 }
 
+/** Who asks, as far as policies see it. */
+export type Asker = Pick<AgentPrincipal, "agent" | "environment">;
+
 /** What a request is built from. */
 export interface RequestParts {
-  readonly principal: AgentPrincipal;
+  readonly principal: Asker;
   readonly target: Target;
   readonly claimed: JsonObject;
   readonly claimedAttributes?: JsonObject;
@@ -42,7 +45,7 @@ export interface RequestParts {
 }
 
 /** The entities that a request is about: what the entity store says of them and of what they are in takes part. */
-export function rootsOf(principal: AgentPrincipal, target: Target): readonly EntityUid[] {
+export function rootsOf(principal: Asker, target: Target): readonly EntityUid[] {
   const { name, groups } = principal.agent;
   return [
     { type: "Agent", id: name },
@@ -102,7 +105,7 @@ function isBare({ attrs, parents }: EntityJson): boolean {
 }
 
 /** Whether an agent asks for itself: one entity then, not two of one name. */
-function isAgent({ agent }: AgentPrincipal, { resource }: Target): boolean {
+function isAgent({ agent }: Asker, { resource }: Target): boolean {
   return resource.type === "Agent" && resource.id === agent.name;
 }
 
@@ -116,12 +119,7 @@ interface MergedEntities {
 const NOTHING_STORED: MergedEntities = { evaluated: undefined, recorded: [] };
 
 /** The shared entities with what is stored of the agent, and all other stored ones. */
-function mergeStored(
-  principal: AgentPrincipal,
-  target: Target,
-  shared: SharedEntities,
-  stored: StoredEntities,
-): MergedEntities {
+function mergeStored(principal: Asker, target: Target, shared: SharedEntities, stored: StoredEntities): MergedEntities {
   const { id, name, groups } = principal.agent;
   const agentKey = entityKey({ type: "Agent", id: name });
   const own = new Set([agentKey, entityKey(target.resource), entityKey({ type: "Action", id: target.command })]);
@@ -145,7 +143,7 @@ interface SharedEntities {
 /** By the very objects that the authority and the authenticator hand out: they are replaced when anything changes. */
 const sharedCache = new WeakMap<object, Map<string, SharedEntities>>();
 
-function sharedEntities(principal: AgentPrincipal, target: Target): SharedEntities {
+function sharedEntities(principal: Asker, target: Target): SharedEntities {
   const byTarget = sharedCache.get(principal.agent) ?? new Map<string, SharedEntities>();
   sharedCache.set(principal.agent, byTarget);
   const key = `${target.tier} ${target.command}`;
@@ -164,7 +162,7 @@ function sharedEntities(principal: AgentPrincipal, target: Target): SharedEntiti
  * NOTE: an entity costs Cedar some 15 µs, and one without attributes
  * and parents says nothing that its id does not: such entities are left out.
  */
-function buildShared(principal: AgentPrincipal, target: Target): SharedEntities {
+function buildShared(principal: Asker, target: Target): SharedEntities {
   const action: EntityJson = {
     uid: { type: "Action", id: target.command },
     attrs: {},

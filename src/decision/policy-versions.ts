@@ -123,7 +123,8 @@ export function createPolicyVersions({ recorder, reader, pool, clock }: PolicyVe
   };
 }
 
-function requireCompiled(outcome: CompileOutcome): readonly CompiledPolicy[] {
+/** The policies of a source that was compiled. Throws `policy_invalid` with the problems, `policy_slice_too_large`. */
+export function requireCompiled(outcome: CompileOutcome): readonly CompiledPolicy[] {
   switch (outcome.kind) {
     case "compiled":
       return outcome.policies;

@@ -46,7 +46,10 @@ const MAX_TYPE_CHARACTERS = 200;
  * What the ask is for. Throws `invalid_argument`, `invalid_path`, `not_found` (connection), `connection_disabled`,
  * `call_mismatch` when what is stated is not what the call does.
  */
-export async function resolveTarget(authority: Authority, ask: Ask): Promise<Target> {
+export async function resolveTarget(
+  authority: Authority,
+  ask: Pick<Ask, "stated" | "call"> & { readonly principal: { readonly tenant: TenantId } },
+): Promise<Target> {
   const { tenant } = ask.principal;
   if (ask.stated !== undefined) checkStated(ask.stated);
   if (ask.call === undefined) return resolveStated(authority, tenant, ask.stated);

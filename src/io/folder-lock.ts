@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { chmodSync, existsSync } from "node:fs";
+import { accessSync, chmodSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, WritError } from "#src/base/errors.ts";
 import { PRIVATE_FILE_MODE } from "./durable-file.ts";
@@ -30,6 +30,8 @@ export function acquireFolderLock(folder: string): FolderLock {
     const isNew = !existsSync(path);
     database = new Database(path, { create: true, readwrite: true });
     if (isNew) chmodSync(path, PRIVATE_FILE_MODE);
+    // SQLite falls back to a handle that only reads, on which an exclusive transaction begins and locks nothing.
+    accessSync(path, constants.W_OK);
     database.run("PRAGMA busy_timeout = 0");
     database.run("PRAGMA journal_mode = DELETE");
     // An empty database has no pages to lock.

@@ -1,5 +1,5 @@
 import { constants, Database } from "bun:sqlite";
-import { statSync } from "node:fs";
+import { accessSync, constants as fileConstants, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -15,10 +15,11 @@ export function databasePath(dataFolder: string): string {
  * The one connection that writes, held by the writer's thread.
  *
  * `synchronous=FULL` with a write-ahead log: a commit is on the disk before it returns; `fullfsync` makes that true on
- * macOS, where a plain fsync stops at the drive's cache.
+ * macOS, where a plain fsync stops at the drive's cache. Throws where the database cannot be written.
  */
 export function openForWriting(path: string): Database {
   const db = new Database(path, { create: true, strict: true });
+  requireWritable(path, db);
   db.run("PRAGMA page_size = 8192");
   db.run("PRAGMA journal_mode = WAL");
   db.run("PRAGMA synchronous = FULL");
@@ -30,6 +31,18 @@ export function openForWriting(path: string): Database {
   db.run("PRAGMA cache_size = -16000");
   db.run("PRAGMA wal_autocheckpoint = 2000");
   return db;
+}
+
+/** SQLite opens what it may not write for reading, and says so only when something is to be written. */
+function requireWritable(path: string, db: Database): void {
+  try {
+    for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+      if (statSync(file, { throwIfNoEntry: false }) !== undefined) accessSync(file, fileConstants.W_OK);
+    }
+  } catch (error) {
+    db.close();
+    throw error;
+  }
 }
 
 /** A connection that cannot write. */

@@ -100,7 +100,8 @@ test("a lock file that cannot be written locks nothing, so it is not held", asyn
   // Modes do not bind root: the attempt is made as somebody else.
   if (IS_ROOT) for (const path of [folder, file]) chownSync(path, NOBODY, NOBODY);
   const { child, said } = startHolder(IS_ROOT ? NOBODY : undefined);
-  expect(await said).toBe("store_failed");
+  const answer = await said;
   child.kill("SIGKILL");
   await child.exited;
+  expect(answer).toBe("store_failed");
 });

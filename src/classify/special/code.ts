@@ -102,6 +102,8 @@ function readPython(text: string): CodeEffects | undefined {
   for (const [name] of rest.matchAll(/(?<![.\w])[A-Za-z_]\w*/g)) if (PYTHON_DANGEROUS.has(name)) return undefined;
   // Both texts and files are replaced by that name, and files can be where paths are.
   if (/\bimport\b[^;\n]*\b(?:os|pathlib)\b/.test(code) && /\.\s*replace\b/.test(rest)) return undefined;
+  // What a module that is not known to only look does when it is called is as open as any code.
+  if (foreign !== undefined && /[.(]/.test(rest)) return undefined;
   if (/\.\s*\*/.test(rest) || /@/.test(rest)) return undefined;
   return { reads, foreign };
 }

@@ -1,5 +1,5 @@
 import type { Call } from "../call.ts";
-import { joinWords } from "../judge-runs.ts";
+import { runJoined } from "../judge-runs.ts";
 import { scanArguments } from "../option-scan.ts";
 
 const HARMLESS_SETTING =
@@ -21,7 +21,7 @@ export function judgeSsh(call: Call): "done" {
   if (options.some(({ name }) => /^-[VQG]$/.test(name))) return "done";
   const [host, ...rest] = operands.map(({ argument }) => argument);
   if (host === undefined) return "done";
-  if (rest.length > 0) call.runShell(joinWords(rest), call.input);
+  if (rest.length > 0) runJoined(call, rest);
   else if (call.input?.kind === "text") {
     call.raise("write", "arbitrary_code", "runs its input over there");
     call.runShell({ text: call.input.text, known: call.input.known, glob: false, mayBe: "itself" });
