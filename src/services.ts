@@ -15,10 +15,12 @@ import { createSpool } from "#src/consent/spool.ts";
 import { type Authority, createAuthority } from "#src/decision/authority.ts";
 import { createDecider, type Decider } from "#src/decision/decide.ts";
 import { createEntities, type Entities } from "#src/decision/entities.ts";
+import { createExplanations, type Explanations } from "#src/decision/explanations.ts";
 import { createRateLimiter, type RateLimiter } from "#src/decision/limits.ts";
 import { createPdp, type Pdp } from "#src/decision/pdp.ts";
 import { createPdpSearch, type PdpSearch } from "#src/decision/pdp-search.ts";
 import { createPolicyVersions, type PolicyVersions } from "#src/decision/policy-versions.ts";
+import { createPolicyReplays, type PolicyReplays } from "#src/decision/replays.ts";
 import { createRevocations, type Revocations } from "#src/decision/revoke.ts";
 import { createTypeMaps, type TypeMaps } from "#src/decision/type-map.ts";
 import { createWritChecker } from "#src/decision/writ.ts";
@@ -56,6 +58,8 @@ export interface Services {
   readonly connectors: Connectors;
   readonly connectionTester: ConnectionTester;
   readonly policies: PolicyVersions;
+  readonly explanations: Explanations;
+  readonly replays: PolicyReplays;
   readonly approvals: Approvals;
   readonly authority: Authority;
   readonly decider: Decider;
@@ -179,16 +183,19 @@ export async function createServices(ground: Ground): Promise<Services> {
     limits,
     checkCapacity,
   });
+  const agents = createAgents({ recorder, reader, keys, ids, clock });
   return {
     instance,
     authenticator: createAuthenticator({ reader, clock, epochOf }),
     tenants,
-    agents: createAgents({ recorder, reader, keys, ids, clock }),
+    agents,
     tokens: createTokens({ recorder, reader, keys, ids, clock }),
     connections,
     connectors,
     connectionTester: createConnectionTester({ connections, dialer, recorder }),
     policies: createPolicyVersions({ recorder, reader, pool, clock }),
+    explanations: createExplanations({ authority, agents, opener: keys, recorder, reader, pool, clock }),
+    replays: createPolicyReplays({ opener: keys, reader, pool }),
     approvals,
     authority,
     decider,

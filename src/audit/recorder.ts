@@ -43,6 +43,7 @@ export interface Change {
   readonly expectEpoch?: number;
   readonly raisesEpoch?: boolean;
   readonly countsAgainstQuota?: boolean;
+  /** Recorded though the clock be behind: for what takes rights away, or tells what happened. Nothing is granted by it. */
   readonly ignoresClock?: boolean;
 }
 

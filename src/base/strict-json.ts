@@ -23,21 +23,8 @@ export function parseStrictJson(text: string, limits: StrictJsonLimits = DEFAULT
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-// A run of characters that stand for themselves in a string: from the space up, no quote, no backslash.
-const PLAIN = /[ !#-[\]-\uffff]*/y;
 // A whole string of such characters without surrogates, as nearly every string is: nothing in it needs a second look.
 const SIMPLE_STRING = /"[ !#-[\]-\ud7ff\ue000-\uffff]*"/y;
-const ESCAPES: ReadonlyMap<string, string> = new Map([
-  ['"', '"'],
-  ["\\", "\\"],
-  ["/", "/"],
-  ["b", "\b"],
-  ["f", "\f"],
-  ["n", "\n"],
-  ["r", "\r"],
-  ["t", "\t"],
-]);
-
 class Parser {
   private at = 0;
   private readonly text: string;
@@ -121,35 +108,25 @@ class Parser {
     return this.parseEscapedString();
   }
 
+  /** The runtime's parser reads a string exactly as RFC 8259 has it, and much faster than escape by escape. */
   private parseEscapedString(): string {
-    this.at += 1;
-    let value = this.takePlain();
-    while (!this.take(0x22)) {
-      if (this.text.charCodeAt(this.at) !== 0x5c) this.fail("a string is not closed or has a control character");
-      value += this.parseEscape() + this.takePlain();
-    }
+    const end = this.findStringEnd();
+    const value = readString(this.text.slice(this.at, end));
+    if (value === undefined) this.fail("a string is not closed or has a control character or a malformed escape");
     if (!value.isWellFormed()) throw new WritError("json_lone_surrogate");
+    this.at = end;
     return value;
   }
 
-  private takePlain(): string {
-    PLAIN.lastIndex = this.at;
-    const run = PLAIN.exec(this.text)?.[0] ?? "";
-    this.at += run.length;
-    return run;
-  }
-
-  private parseEscape(): string {
-    const letter = this.text.charAt(this.at + 1);
-    const plain = ESCAPES.get(letter);
-    if (plain !== undefined) {
-      this.at += 2;
-      return plain;
+  /** Just behind the quote that closes the string: the first with an even number of backslashes before it. */
+  private findStringEnd(): number {
+    for (let quote = this.at; ; ) {
+      quote = this.text.indexOf('"', quote + 1);
+      if (quote === -1) return this.text.length;
+      let before = quote - 1;
+      while (this.text.charCodeAt(before) === 0x5c) before -= 1;
+      if ((quote - before) % 2 === 1) return quote + 1;
     }
-    const digits = this.text.slice(this.at + 2, this.at + 6);
-    if (letter !== "u" || !/^[0-9a-fA-F]{4}$/.test(digits)) this.fail("an escape is malformed");
-    this.at += 6;
-    return String.fromCharCode(Number.parseInt(digits, 16));
   }
 
   private parseNumber(): number {
@@ -197,5 +174,15 @@ class Parser {
 
   private fail(what: string): never {
     throw new WritError("body_not_json", `${what}, at offset ${this.at}`);
+  }
+}
+
+/** The value of a JSON string with its quotes, or undefined where it is none. */
+function readString(literal: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(literal);
+    return typeof value === "string" ? value : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -8,8 +8,12 @@ import { type Argument, unknownArgument } from "./words.ts";
 export function judgeByRule(call: Call, rule: CompiledRule): void {
   const scanned = scanArguments(call.args, rule);
   const hasVerb = rule.verbs.depth > 0 && scanned.operands.length > 0;
+  const first = call.args[0]?.text.split("=")[0];
   const isLooking = scanned.options.some(
-    (option, at) => isReadOption(option, scanned.options[at - 1], rule) && !(hasVerb && HELP.has(option.name)),
+    (option, at) =>
+      isReadOption(option, scanned.options[at - 1], rule) &&
+      (!hasVerb || option.name === first || TRIES.test(option.name)) &&
+      !(hasVerb && HELP.has(option.name)),
   );
   const base = isLooking ? "read" : baseTier(scanned, rule);
   raise(call, rule, base, describe(call, scanned.operands, rule));
@@ -62,6 +66,10 @@ function judgeOption(call: Call, rule: CompiledRule, { name, value }: FoundOptio
   const tier = optionTier(name, rule);
   if (tier !== undefined) raise(call, rule, tier, `\`${call.name} ${name}\``);
 }
+
+/** Behind a verb, only options that say that nothing is done count for all verbs. */
+const TRIES =
+  /^--?(?:dry|simulate|just-print|no-?op|why-run|what-?if|check|list-only|pretend|print-uris|syntax)|^-[nsNC]$/;
 
 /** Options that ask a command about itself; behind a verb they may mean something else. */
 const HELP: ReadonlySet<string> = new Set(["--help", "-h", "--version", "-V", "-v"]);

@@ -5,7 +5,9 @@ import type { CommandGroup } from "./command.ts";
 import { readText } from "./input.ts";
 import { diffLines, withContext } from "./line-diff.ts";
 import { check } from "./policy-check.ts";
+import { explain } from "./policy-explain.ts";
 import { fmt } from "./policy-format.ts";
+import { replay } from "./policy-replay.ts";
 import { template } from "./policy-template.ts";
 import { test } from "./policy-test.ts";
 import { UsageError } from "./usage-error.ts";
@@ -28,6 +30,8 @@ export const policy: CommandGroup = {
     test,
     fmt,
     template,
+    explain,
+    replay,
     tenantCommand(
       {
         name: "put",

@@ -170,6 +170,7 @@ export function createApprovals(dependencies: ApprovalsDependencies): Approvals 
       statements: [closeApproval(tenant, row.approvalId, row.state, to)],
       data: { approval: row.approvalId, was: row.state },
       raisesEpoch: to === "revoked",
+      ignoresClock: true,
     });
     await spool.remove(tenant, row.approvalId);
     waiters.wake(row.approvalId);

@@ -199,6 +199,7 @@ function checkClaim(value: Json, path: string, key: string, depth: number): void
   if (depth > MAX_CLAIM_DEPTH) refuseClaim(path, "is nested too deep");
   if (value === null) refuseClaim(path, "is null, which policies cannot see");
   if (typeof value === "number" && !Number.isSafeInteger(value)) {
+    if (Number.isInteger(value)) throw new WritError("integer_out_of_range");
     refuseClaim(path, "is not a whole number that policies can see");
   }
   if (typeof value !== "object") return;

@@ -23,6 +23,7 @@ export function createRevocations(recorder: Recorder, clock: Clock): Revocations
         statements: [revokeWrit(tenant, canonical, clock.now())],
         data: { cid: canonical },
         raisesEpoch: true,
+        ignoresClock: true,
       });
     },
   };

@@ -48,7 +48,7 @@ const MAX_TYPE_CHARACTERS = 200;
  */
 export async function resolveTarget(
   authority: Authority,
-  ask: Pick<Ask, "stated" | "call"> & { readonly principal: { readonly tenant: TenantId } },
+  ask: Partial<Omit<Ask, "principal">> & { readonly principal: { readonly tenant: TenantId } },
 ): Promise<Target> {
   const { tenant } = ask.principal;
   if (ask.stated !== undefined) checkStated(ask.stated);

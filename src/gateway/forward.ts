@@ -281,6 +281,7 @@ class Forwarding {
           redactions: Object.fromEntries(findings),
           error: error === undefined ? undefined : isWritError(error) ? error.code : "internal",
         },
+        ignoresClock: true,
       })
       .catch((cause: unknown) => this.deps.log.error("the end of a call was not recorded", cause, { call: callId }));
     this.leave();

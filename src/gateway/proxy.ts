@@ -277,6 +277,7 @@ async function settleTenant(reader: Reader, recorder: Recorder, tenant: TenantId
       actor: subjectId,
       statements: [closeCall(tenant, callId)],
       data: { call: callId, outcome: "unknown", error: "outcome_unknown" },
+      ignoresClock: true,
     });
   }
   return calls.length;

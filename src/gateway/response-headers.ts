@@ -17,6 +17,7 @@ const WITHHELD: ReadonlySet<string> = new Set([
   "proxy-authentication-info",
   "proxy-authorization",
   "proxy-connection",
+  "refresh",
   "report-to",
   "set-cookie",
   "set-cookie2",

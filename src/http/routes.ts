@@ -3,9 +3,11 @@ import { APPROVAL_ROUTES } from "./admin/approvals.ts";
 import { CONNECTION_ROUTES } from "./admin/connections.ts";
 import { CONNECTOR_ROUTES } from "./admin/connectors.ts";
 import { ENTITY_ROUTES } from "./admin/entities.ts";
+import { EXPLAIN_POLICIES } from "./admin/explanation.ts";
 import { INSTANCE_ROUTES } from "./admin/instance.ts";
 import { KEY_ROUTES } from "./admin/keys.ts";
 import { POLICY_ROUTES } from "./admin/policies.ts";
+import { REPLAY_POLICIES } from "./admin/replay.ts";
 import { REVOCATION_ROUTES } from "./admin/revocations.ts";
 import { SETTINGS_ROUTES } from "./admin/settings.ts";
 import { TENANT_ROUTES } from "./admin/tenants.ts";
@@ -36,6 +38,8 @@ const API_ROUTES: readonly Route[] = [
   ...CONNECTION_ROUTES,
   ...CONNECTOR_ROUTES,
   ...POLICY_ROUTES,
+  EXPLAIN_POLICIES,
+  REPLAY_POLICIES,
   ...ENTITY_ROUTES,
   ...TYPE_MAP_ROUTES,
   ...APPROVAL_ROUTES,

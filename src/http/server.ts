@@ -179,7 +179,7 @@ function listenOnAddress(config: Config, routerOf: (listener: Listener) => Handl
     }),
   );
   const port = server.port as number;
-  hosts = knownHosts(publicUrl, { host: listen.host, port });
+  hosts = knownHosts(publicUrl, listen.host);
   const written = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
   return { server, url: `${tls === undefined ? "http" : "https"}://${written}:${port}`, listener: { address, port } };
 }

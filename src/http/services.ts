@@ -4,10 +4,12 @@ import type { Tally } from "#src/audit/tally.ts";
 import type { Approvals } from "#src/consent/approvals.ts";
 import type { Decider } from "#src/decision/decide.ts";
 import type { Entities } from "#src/decision/entities.ts";
+import type { Explanations } from "#src/decision/explanations.ts";
 import type { RateLimiter } from "#src/decision/limits.ts";
 import type { Pdp } from "#src/decision/pdp.ts";
 import type { PdpSearch } from "#src/decision/pdp-search.ts";
 import type { PolicyVersions } from "#src/decision/policy-versions.ts";
+import type { PolicyReplays } from "#src/decision/replays.ts";
 import type { Revocations } from "#src/decision/revoke.ts";
 import type { TypeMaps } from "#src/decision/type-map.ts";
 import type { Gateway } from "#src/gateway/proxy-call.ts";
@@ -42,6 +44,8 @@ export interface HttpServices {
   readonly connectors: Connectors;
   readonly connectionTester: ConnectionTester;
   readonly policies: PolicyVersions;
+  readonly explanations: Explanations;
+  readonly replays: PolicyReplays;
   readonly revocations: Revocations;
   readonly rotation: KeyRotation;
   /** For bookkeeping alone: which credential was last used, and when. */

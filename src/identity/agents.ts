@@ -138,6 +138,7 @@ export function createAgents({ recorder, reader, keys, ids, clock }: AgentsDepen
       statements: [setAgentStatus(tenant, agent, row.status, to)],
       data: { agent, subject: row.subjectId },
       raisesEpoch: true,
+      ignoresClock: to === "disabled",
     });
   };
 

@@ -130,6 +130,7 @@ export function createTenants({ recorder, reader, keys, ids, clock }: TenantsDep
       statements: [setTenantStatus(tenant, status)],
       data: {},
       raisesEpoch: true,
+      ignoresClock: status === "disabled",
     });
   };
 

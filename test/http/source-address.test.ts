@@ -35,30 +35,38 @@ describe("the source of a request", () => {
 });
 
 describe("known hosts", () => {
-  const hosts = knownHosts("https://writ.example", { host: "192.0.2.9", port: 8620 });
+  const hosts = knownHosts("https://writ.example", "192.0.2.9");
   const cases: readonly (readonly [string | null, boolean])[] = [
     ["writ.example", true],
     ["WRIT.example", true],
     ["writ.example:443", true],
+    ["localhost", true],
     ["localhost:8620", true],
     ["127.0.0.1:8620", true],
     ["[::1]:8620", true],
+    ["[::1]", true],
     ["192.0.2.9:8620", true],
-    ["writ.example:8620", false],
-    ["localhost", false],
-    ["localhost:8621", false],
+    // A forwarded port is another one.
+    ["localhost:9000", true],
     ["evil.example", false],
     ["evil.example:8620", false],
     ["writ.example.evil.example", false],
+    ["evil.example.localhost", false],
     ["a@localhost:8620", false],
     ["localhost:8620, evil", false],
+    ["localhost:8620:1", false],
+    ["localhost:", false],
+    ["localhost:x", false],
+    ["localhost.", false],
+    ["::1", false],
+    [" localhost", false],
     ["", false],
     [null, false],
   ];
   for (const [host, known] of cases) test(`${host}: ${known}`, () => expect(isKnownHost(host, hosts)).toBe(known));
 
-  test("a listener on port 443 goes by its names without the port", () => {
-    const plain = knownHosts("https://writ.example", { host: "::1", port: 443 });
-    for (const host of ["localhost", "[::1]", "[::1]:443"]) expect(isKnownHost(host, plain)).toBe(true);
+  test("an IPv6 address that is listened on goes by its written form", () => {
+    const plain = knownHosts("https://writ.example", "2001:db8::9");
+    for (const host of ["[2001:DB8::9]", "[2001:db8::9]:443"]) expect(isKnownHost(host, plain)).toBe(true);
   });
 });

@@ -2,11 +2,12 @@ import type { CommandRule } from "../rule.ts";
 
 /** Commands of the shell itself, and what stands beside them. */
 export const BUILTIN_RULES: readonly CommandRule[] = [
+  { names: "hash", tier: "read", danger: "-p", write: "-d -r" },
+  { names: "jobs", tier: "read", danger: "-x" },
   {
     names:
-      "echo : true false pwd cd pushd popd dirs jobs times logout exit return break continue shift type which whereis hash help caller fg bg wait ulimit umask sleep usleep",
+      "echo : true false cd pushd popd dirs times logout exit return break continue shift type which whereis help caller fg bg wait ulimit umask sleep usleep",
     tier: "read",
-    danger: "-",
   },
   { names: "printf test [ read mapfile readarray getopts let unset", tier: "read", special: "read-variable" },
   { names: "set", tier: "read" },

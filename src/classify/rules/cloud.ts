@@ -54,7 +54,6 @@ export const CLOUD_RULES: readonly CommandRule[] = [
       "-g --resource-group -n --name --subscription -o --output --query -l --location --ids --vault-name --account-name --server --project --organization --org",
     flags: "-h --help --debug --verbose --only-show-errors -y --yes",
     read: "--help -h --version",
-    danger: "",
     verbs: {
       read: `${LOOKS}, account show, account list, graph query, monitor metrics, boards query, deployment group validate, config get, list-usage, self-test, lint, compute-*`,
       write: "login, account set, create, update, set, add, start, upload, import, tag, get-credentials, download",

@@ -50,7 +50,6 @@ export const DATABASE_RULES: readonly CommandRule[] = [
     read: "-? --version --help -L",
     values: "-S -d -U -P -Q -q -i -s -w -h --server --database --query -l -t -v",
     outputs: "-o",
-    verbs: {},
     flags: "-E -N -W -b -C",
   },
   {
@@ -72,7 +71,7 @@ export const DATABASE_RULES: readonly CommandRule[] = [
   },
   {
     names:
-      "pg_dump pg_dumpall mysqldump mariadb-dump mongodump mongoexport sqlite3-dump redis-dump pg_basebackup pgbench",
+      "pg_dump pg_dumpall mysqldump mariadb-dump mongoexport sqlite3-dump redis-dump",
     tier: "read",
     outputs: "-f --file -r --result-file -o --out --output -D --pgdata",
     values: "-h --host -p --port -U --username -d --dbname -t -n -u --user -T -N",
@@ -250,4 +249,5 @@ export const DATABASE_RULES: readonly CommandRule[] = [
         "objects delete, indices delete, indices clear, apikeys delete, objects operations, synonyms delete, rules delete, * delete, * clear",
     },
   },
+  { names: "mongodump pg_basebackup pgbench", tier: "write", read: "--version --help" },
 ];

@@ -4,7 +4,7 @@ import type { CommandRule } from "../rule.ts";
 export const FILE_RULES: readonly CommandRule[] = [
   {
     names:
-      "ls dir vdir la ll exa eza lsd pwd du df dust duf ncdu gdu broot dua findmnt lsblk blkid lsattr getfacl getfattr namei pathchk cksfv sizeof lstree namei dutree",
+      "ls dir vdir la ll exa eza lsd pwd du df dust duf ncdu gdu broot dua findmnt lsblk blkid lsattr getfacl getfattr namei pathchk cksfv sizeof lstree dutree",
     tier: "read",
     files: "read",
     values: "-I -L -P -w -T --level --ignore --max-depth -d",

@@ -50,12 +50,12 @@ export const GIT_RULES: readonly CommandRule[] = [
     names: "git:branch",
     tier: "write",
     alone: "read",
-    read: "-a -r -v -l --list --all --remotes --show-current --contains --no-contains --merged --no-merged --points-at",
+    read: "-a -r -l --list --all --remotes --show-current --contains --no-contains --merged --no-merged --points-at",
     danger: "-D -M -C --delete-force -f --force",
     write:
       "-d -m -c -u --delete --move --copy --set-upstream-to --unset-upstream --edit-description --track --set-upstream",
     values: "--sort --format --column --contains --points-at",
-    flags: "-q",
+    flags: "-q -v",
   },
   {
     names: "git:tag",
@@ -71,7 +71,7 @@ export const GIT_RULES: readonly CommandRule[] = [
     names: "git:remote",
     tier: "write",
     alone: "read",
-    read: "-v --verbose",
+    flags: "-v --verbose",
     verbs: {
       read: "show, get-url",
       write: "add, update, prune, set-head, set-branches, rename",
@@ -185,6 +185,7 @@ export const GIT_RULES: readonly CommandRule[] = [
     values: "-t --path",
   },
   { names: "git:replace", tier: "write", read: "-l --list", danger: "-d --delete --edit -f --force" },
+  { names: "git:fsck", tier: "read", write: "--lost-found" },
   { names: "git:help", tier: "read", write: "-w --web" },
   {
     names: "gitk tig lazygit gitui git-lfs git-crypt git-flow git-annex git-absorb git-branchless git-town gh-dash",

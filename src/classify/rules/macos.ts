@@ -50,7 +50,7 @@ export const MACOS_RULES: readonly CommandRule[] = [
   },
   {
     names:
-      "systemsetup nvram pmset spctl csrutil bless fdesetup kextload kextunload kextcache kmutil mdmclient tccutil softwareupdate sysadminctl dscl dseditgroup dsimport dsenableplugin pwpolicy profiles firmwarepasswd asr atsutil lsregister airport xcode-select systemkeychain authchanger createhomedir installer pkgutil",
+      "systemsetup nvram pmset spctl csrutil bless fdesetup kextload kextunload kextcache kmutil mdmclient tccutil softwareupdate sysadminctl dseditgroup dsimport dsenableplugin pwpolicy profiles firmwarepasswd asr atsutil lsregister airport xcode-select systemkeychain authchanger createhomedir installer pkgutil",
     tier: "danger",
     style: "words",
     flags: "-v --verbose -q -raw -plist -u -a -o",
@@ -64,7 +64,7 @@ export const MACOS_RULES: readonly CommandRule[] = [
   },
   {
     names:
-      "mdfind mdls ioreg system_profiler sw_vers dsmemberutil vm_stat nettop fs_usage sc_usage sample spindump powermetrics latency memory_pressure dns-sd GetFileInfo codesign-info xcodebuild-list dyld_info footprint stringdups malloc_history taskinfo lsappinfo symbols atos kextstat kextfind otool-classic",
+      "mdfind mdls ioreg system_profiler dsmemberutil vm_stat nettop fs_usage sc_usage sample spindump powermetrics latency memory_pressure dns-sd GetFileInfo codesign-info xcodebuild-list dyld_info footprint stringdups malloc_history taskinfo lsappinfo symbols atos kextstat kextfind otool-classic",
     tier: "read",
     outputs: "-o -file -output --output",
     values: "-p -i -s -name -onlyin -f",
@@ -110,7 +110,6 @@ export const MACOS_RULES: readonly CommandRule[] = [
     values: "-o -e",
     outputs: "-o",
     flags: "-s -r -n -expect -raw",
-    verbs: {},
   },
   {
     names: "lipo vtool",
@@ -123,10 +122,8 @@ export const MACOS_RULES: readonly CommandRule[] = [
     names: "sips",
     tier: "read",
     style: "words",
-    read: "",
     values: "-g --getProperty",
     outputs: "-o --out",
-    danger: "",
     write:
       "-s --setProperty -d --deleteProperty -e --embedProfile -E -m --matchTo -r --rotate -f --flip -c --cropToHeightWidth -p --padToHeightWidth -z --resampleHeightWidth -Z --resampleHeightWidthMax --resampleWidth --resampleHeight -i --addIcon --deleteTag --copyTag --loadTag --repair -j --js --optimizeColorForSharing --deleteColorManagementProperties --padColor -x --extractProfile -X --extractTag --cropOffset -P --embedProfileIfNone -M",
   },
@@ -142,7 +139,7 @@ export const MACOS_RULES: readonly CommandRule[] = [
   { names: "qlmanage", tier: "read", danger: "-r", outputs: "-o", style: "words", write: "" },
   {
     names:
-      "screencapture osacompile macbinary binhex applesingle SetFile Rez DeRez xcrun xcodebuild swiftc-mac simctl instruments agvtool altool notarytool stapler productbuild pkgbuild productsign iconutil actool ibtool momc",
+      "screencapture osacompile SetFile Rez DeRez xcrun xcodebuild swiftc-mac simctl instruments agvtool altool notarytool stapler productbuild pkgbuild productsign iconutil actool ibtool momc",
     tier: "write",
     style: "words",
     read: "-version --version -list -showsdks -showBuildSettings --find -f --show-sdk-path --show-sdk-version -h --help",
@@ -159,4 +156,13 @@ export const MACOS_RULES: readonly CommandRule[] = [
     read: "--probe --help --version -h -V probe",
   },
   { names: "afplay afinfo airport-info ifconfig-mac chflags-info ditto-info", tier: "read" },
+  {
+    names: "dscl",
+    tier: "danger",
+    style: "words",
+    values: "-u -P -f",
+    flags: "-q -raw -plist -url -p",
+    read: "-read -readall -readpl -readpli -list -ls -search -diff -cat -help",
+    danger: "-create -createpl -createpli -append -merge -delete -deletepl -deletepli -change -changei -passwd -authonly",
+  },
 ];

@@ -39,7 +39,7 @@ export const NETWORK_RULES: readonly CommandRule[] = [
   },
   {
     names:
-      "ping ping6 fping hping3 arping traceroute traceroute6 tracepath mtr dig host nslookup drill kdig delv whois getent ss netstat iftop nethogs iptraf vnstat bmon speedtest speedtest-cli nload ipcalc sipcalc subnetcalc geoiplookup dog doggo httpstat httping tcptraceroute mii-tool iwlist iwgetid dnstracer showmount finger w who users last lastlog lastb",
+      "ping ping6 fping hping3 arping traceroute traceroute6 tracepath mtr dig host nslookup drill kdig delv whois getent ss netstat iftop nethogs iptraf vnstat bmon speedtest speedtest-cli nload ipcalc sipcalc subnetcalc geoiplookup dog doggo httpstat httping tcptraceroute mii-tool iwlist iwgetid dnstracer showmount finger who last lastlog lastb",
     tier: "read",
     danger: "-K --kill -D --flush",
   },

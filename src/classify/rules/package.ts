@@ -163,7 +163,6 @@ export const PACKAGE_RULES: readonly CommandRule[] = [
         "uninstall, cache purge, cache remove, config set, config edit, config unset, uninstall-all, reinstall-all",
     },
     outputs: "--report",
-    danger: "",
   },
   {
     names: "pipx:run uvx",
@@ -192,7 +191,6 @@ export const PACKAGE_RULES: readonly CommandRule[] = [
     flags:
       "--frozen --locked --no-sync --isolated --all-extras --no-dev --dev --active --exact --no-project --quiet -q -v --verbose --offline --all-groups -n --no-cache --no-env-file --all-packages",
     danger: "-s --script",
-    code: "",
     runs: { alone: "read" },
   },
   {
@@ -239,7 +237,7 @@ export const PACKAGE_RULES: readonly CommandRule[] = [
     values: "-C --config --color -Z -p --package --manifest-path",
     danger: "--config",
     verbs: {
-      read: "tree, metadata, search, info, locate-project, pkgid, read-manifest, verify-project, version, help, audit, outdated, deny, geiger, bloat, report, owner --list, --version, --list, check, clippy, fmt --check, config get, machete, udeps, about, semver-checks",
+      read: "tree, metadata, search, info, locate-project, pkgid, read-manifest, verify-project, version, help, audit, outdated, deny, geiger, bloat, report, owner --list, --version, --list, fmt --check, config get, machete, udeps, about, semver-checks",
       danger: "publish, yank, uninstall, owner, login, logout,",
     },
   },
@@ -274,7 +272,6 @@ export const PACKAGE_RULES: readonly CommandRule[] = [
     names: "rustup:run mise:exec mise:x asdf:exec pyenv:exec rbenv:exec nodenv:exec volta:run fnm:exec",
     tier: "write",
     runs: { floor: "write", alone: "write" },
-    verbs: {},
   },
   {
     names: "composer",

@@ -79,7 +79,7 @@ export const PLATFORM_RULES: readonly CommandRule[] = [
     tier: "write",
     read: "--version --help",
     danger:
-      "--python --script --batch -b --eval --remote-debugging-port --load-extension -cmd_script --no-sandbox --python-expr --macro",
+      "--python --script --batch -b --eval --remote-debugging-port --load-extension --no-sandbox --python-expr --macro",
   },
   { names: "steam lutris heroic winetricks protontricks gamescope", tier: "write" },
   {
@@ -92,8 +92,7 @@ export const PLATFORM_RULES: readonly CommandRule[] = [
     },
   },
   {
-    names:
-      "slurm sbatch srun salloc scancel squeue sinfo sacct scontrol qsub qstat qdel bsub bjobs bkill condor_submit condor_q condor_rm",
+    names: "slurm sbatch srun salloc scontrol qsub bsub condor_submit",
     tier: "write",
     read: "--version --help",
     verbs: { read: "show, ping", danger: "delete, shutdown, cancel, requeue, reconfigure, update" },

@@ -4,12 +4,18 @@ import type { CommandRule } from "../rule.ts";
 export const SYSTEM_RULES: readonly CommandRule[] = [
   {
     names:
-      "ps pgrep pidof pstree top htop btop atop glances free vmstat iostat mpstat pidstat sar uptime w uname whoami id groups hostid tty nproc getconf lastcomm locale printenv logname arch-info lsb_release sw_vers neofetch fastfetch screenfetch dstat nvidia-smi rocm-smi perf-top numastat slabtop pmap pwdx ldconfig-p getcap timedatectl-status runlevel uuidgen vmmap leaks heap zprint smem procs bottom gtop vtop nmon who-am-i users cpuid lsb-release hostid",
+      "ps pgrep pidof pstree top htop btop atop glances free vmstat iostat mpstat pidstat sar uptime w uname whoami id groups hostid tty nproc getconf lastcomm locale printenv logname arch-info lsb_release sw_vers neofetch fastfetch screenfetch dstat nvidia-smi rocm-smi perf-top numastat slabtop pmap pwdx ldconfig-p getcap timedatectl-status runlevel uuidgen vmmap leaks heap zprint smem procs bottom gtop vtop nmon who-am-i users cpuid lsb-release",
     tier: "read",
     danger: "-pl --gpu-reset -r --persistence-mode -pm",
     style: "words",
   },
-  { names: "date", tier: "read", danger: "-s --set", values: "-d -r -f --date --reference" },
+  {
+    names: "date",
+    tier: "read",
+    danger: "-s --set",
+    values: "-d -r -f --date --reference",
+    verbs: { danger: "0*, 1*, 2*, 3*, 4*, 5*, 6*, 7*, 8*, 9*" },
+  },
   {
     names: "hostname domainname dnsdomainname",
     tier: "read",
@@ -46,7 +52,8 @@ export const SYSTEM_RULES: readonly CommandRule[] = [
     flags: "--user --no-pager --all -a -l --full -q --now --failed",
     values: "-t -p -H -M --type --state --property -n -o",
     danger: "-H -M --host --machine",
-    read: "--failed --version --help",
+    read: "--version --help",
+    alone: "read",
     verbs: {
       read: "status, show, list-units, list-unit-files, list-timers, list-sockets, list-dependencies, list-jobs, is-active, is-enabled, is-failed, is-system-running, cat, help, get-default, show-environment, list-machines, list-paths",
       danger:

@@ -4,7 +4,7 @@ import type { CommandRule } from "../rule.ts";
 export const TEXT_RULES: readonly CommandRule[] = [
   {
     names:
-      "cat tac nl head wc rev fold fmt expand unexpand paste comm join cut od hexdump hd strings cksum sum b2sum md5sum sha1sum sha224sum sha256sum sha384sum sha512sum shasum md5 zcat bzcat xzcat zstdcat lzcat lz4cat zgrep zegrep zfgrep bzgrep xzgrep zcmp zmore bzmore ptx tsort column colrm look ul asa col colcrt cmp hexyl cloc scc tokei antiword catdoc nkf enca uchardet chardet file stat readlink realpath identify pdfinfo pdffonts exif soxi",
+      "cat tac nl head wc rev fold fmt expand unexpand paste comm join cut od hexdump hd strings cksum sum b2sum md5sum sha1sum sha224sum sha256sum sha384sum sha512sum shasum md5 zcat bzcat xzcat zstdcat lzcat lz4cat zgrep zegrep zfgrep bzgrep xzgrep zcmp zmore bzmore ptx tsort column colrm look ul asa col colcrt cmp hexyl cloc scc tokei antiword catdoc nkf enca uchardet chardet stat readlink realpath identify pdfinfo pdffonts exif soxi",
     tier: "read",
     files: "read",
     values: "-n -c -w -s -d -f -b --lines --bytes --width --delimiter --fields -t --tabs",
@@ -17,7 +17,6 @@ export const TEXT_RULES: readonly CommandRule[] = [
     outputs: "-o --output",
     values: "-U -C -x -I -F -W -l -S --style --theme",
     danger: "--pager --hook --diff-program",
-    write: "",
   },
   { names: "tail", tier: "read", files: "read", values: "-n -c -s --lines --bytes --pid --sleep-interval" },
   {
@@ -111,7 +110,7 @@ export const TEXT_RULES: readonly CommandRule[] = [
     write: "-L --inplace",
   },
   {
-    names: "csvcut csvgrep csvlook csvstat csvjson csvsort csvjoin csvstack csvformat mlr qsv xsv",
+    names: "csvcut csvgrep csvlook csvstat csvjson csvsort csvjoin csvstack csvformat",
     tier: "read",
     files: "read",
     write: "-I -o --output --db --insert",
@@ -136,6 +135,8 @@ export const TEXT_RULES: readonly CommandRule[] = [
     outputs: "-o -O --log-file --LOG-FILE",
     values: "-p -P -T -t -x -y -z -b -h -j -k --tag",
     danger: "-k --lesskey-file --lesskey-src",
+    verbAt: "anywhere",
+    verbs: { danger: "+*" },
   },
   {
     names: "man apropos whatis info tldr cheat pinfo",
@@ -153,6 +154,8 @@ export const TEXT_RULES: readonly CommandRule[] = [
     danger: "-c --cmd -S -s -es -e --eval --batch -f --funcall -l --load -u --remote-send --remote-expr --script",
     read: "--version --help",
     style: "words",
+    verbAt: "anywhere",
+    verbs: { danger: "+*" },
   },
   {
     names: "pandoc",
@@ -186,4 +189,6 @@ export const TEXT_RULES: readonly CommandRule[] = [
       write: "genrsa, genpkey, gendsa, dhparam, ecparam, ca, pkcs12, rehash, s_server, s_time",
     },
   },
+  { names: "mlr miller qsv xsv xan", tier: "write", verbs: { read: "stats, headers, count, frequency" } },
+  { names: "file", tier: "read", files: "read", write: "-C --compile", values: "-m -f -F -e -P --magic-file --files-from" },
 ];

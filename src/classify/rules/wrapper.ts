@@ -11,7 +11,7 @@ export const WRAPPER_RULES: readonly CommandRule[] = [
     code: "-S --split-string",
     runs: { assigns: true, alone: "read" },
   },
-  { names: "nohup setsid", tier: "read", read: "--help --version", flags: "-w -f -c", runs: { alone: "write" } },
+  { names: "nohup setsid", tier: "read", read: "--help --version", flags: "-w -f -c", runs: { floor: "write", alone: "write" } },
   { names: "nice", tier: "read", read: "--help --version", values: "-n --adjustment", runs: { alone: "read" } },
   { names: "ionice", tier: "read", values: "-c -n -p --class --classdata", flags: "-t", runs: { alone: "read" } },
   {
@@ -95,7 +95,6 @@ export const WRAPPER_RULES: readonly CommandRule[] = [
   {
     names: "taskset",
     tier: "read",
-    values: "",
     flags: "-a -c -p --all-tasks --cpu-list --pid",
     runs: { skip: 1, alone: "write" },
   },
@@ -165,7 +164,6 @@ export const WRAPPER_RULES: readonly CommandRule[] = [
   {
     names: "parallel rush",
     tier: "write",
-    code: "",
     values: "-j -N -n -L -I -a -C -S --jobs --colsep --joblog --results",
     danger: "-S --sshlogin --sshloginfile",
     flags: "-k -q -u -v --bar --progress --dry-run --keep-order",

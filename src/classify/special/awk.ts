@@ -4,6 +4,7 @@ import { isNoFile } from "../paths.ts";
 import { runFile } from "../run-file.ts";
 import type { Argument } from "../words.ts";
 import { knownArgument } from "../words.ts";
+import { bracketEnd } from "./bracket.ts";
 
 /** `awk`: reads, unless its program writes to a file, runs a command, or stands in a file of its own. */
 export function judgeAwk(call: Call): "done" {
@@ -41,7 +42,12 @@ function judgeProgram(call: Call, program: Argument): void {
     call.raise("danger", "arbitrary_code", "the program for `awk` is only known at run time");
     return;
   }
-  const { code, strings } = withoutLiterals(program.text);
+  const scanned = withoutLiterals(program.text);
+  if (scanned === undefined) {
+    call.raise("danger", "arbitrary_code", "the program for `awk` cannot be read");
+    return;
+  }
+  const { code, strings } = scanned;
   const stringAt = (mark: string | undefined): string | undefined =>
     mark === undefined ? undefined : strings[Number(mark)];
   if (/@(?:load|include|[a-z])/.test(code))
@@ -72,19 +78,55 @@ function runCommand(call: Call, command: string | undefined): void {
   else call.runShell(knownArgument(command));
 }
 
-/** The program with its strings as `"0"`, `"1"` and its patterns and comments gone. */
-function withoutLiterals(text: string): { readonly code: string; readonly strings: readonly string[] } {
+interface ScannedProgram {
+  readonly code: string;
+  readonly strings: readonly string[];
+}
+
+/** The program with its strings as `"0"`, `"1"` and its patterns and comments gone; undefined where that is ambiguous. */
+function withoutLiterals(text: string): ScannedProgram | undefined {
   const strings: string[] = [];
   let code = "";
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\[\s\S])*"|#[^\n]*|[\s\S]/g)) {
-    if (token.startsWith("#")) continue;
-    if (token.length > 1) {
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at] ?? "";
+    if (character === "#") {
+      const end = text.indexOf("\n", at);
+      at = (end === -1 ? text.length : end) - 1;
+    } else if (character === '"') {
+      const end = literalEnd(text, at + 1, '"');
+      if (end === -1) return undefined;
       code += `"${strings.length}"`;
-      strings.push(token.slice(1, -1).replace(/\\(["\\/])/g, "$1"));
-    } else code += token;
+      strings.push(text.slice(at + 1, end).replace(/\\(["\\/])/g, "$1"));
+      at = end;
+    } else if (character === "/" && BEFORE_PATTERN.test(code.slice(-24))) {
+      const end = literalEnd(text, at + 1, "/");
+      if (end === -1) return undefined;
+      code += " 0 ";
+      at = end;
+    } else {
+      // Some readings take a slash here for the beginning of a pattern: it matters where a quote follows in it.
+      if (character === "/" && /^[^\n/]*"[^\n]*\//.test(text.slice(at + 1, at + 2_000))) return undefined;
+      code += character;
+    }
   }
-  // A slash begins a pattern where no value stands before it, else it divides.
-  return { code: code.replace(/(^|[(,{};!~&|\n]\s*)\/(?:[^/\\\n]|\\.)*\//g, "$1"), strings };
+  return { code, strings };
+}
+
+/** What a slash begins a pattern behind; behind a value it divides. */
+const BEFORE_PATTERN = /(?:^|[(,{};!~&|\n=<>?:+*%^[-]|\b(?:print|printf|return|in|else|do|case))\s*$/;
+
+function literalEnd(text: string, start: number, mark: string): number {
+  for (let at = start; at < text.length; at += 1) {
+    const character = text[at];
+    if (character === "\\") at += 1;
+    else if (character === mark) return at;
+    else if (character === "\n") return -1;
+    else if (character === "[" && mark === "/") {
+      const close = bracketEnd(text, at);
+      if (close !== -1) at = close;
+    }
+  }
+  return -1;
 }
 
 function outsideParentheses(text: string): string {

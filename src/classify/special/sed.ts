@@ -2,6 +2,7 @@ import type { Call } from "../call.ts";
 import { scanArguments } from "../option-scan.ts";
 import { runFile } from "../run-file.ts";
 import { type Argument, knownArgument } from "../words.ts";
+import { bracketEnd } from "./bracket.ts";
 
 /** `sed`: reads, unless it edits in place or its script writes a file or runs a command. */
 export function judgeSed(call: Call): "done" {
@@ -74,9 +75,8 @@ function scanScript(script: string): ScriptEffects | undefined {
       if (character === "\\") index += 1;
       else if (character === mark) return index;
       else if (hasClasses && character === "[") {
-        const close = script.indexOf("]", script[index + 1] === "^" ? index + 3 : index + 2);
-        if (close !== -1 && !script.slice(index, close).includes("\n") && script.indexOf(mark, index) > close)
-          index = close;
+        const close = bracketEnd(script, index);
+        if (close !== -1) index = close;
       }
     }
     return -1;

@@ -11,6 +11,9 @@ import { route } from "../route.ts";
 import { anyObject, integer, object, optional, text, textMap, type ValueOf } from "../shape.ts";
 import { renderDecision } from "./decision-view.ts";
 
+/** Room for a call's body of as much as a person can be asked about, 4 MiB, in base64 and with what stands around it. */
+const MAX_BODY_BYTES = 6 * 2 ** 20;
+
 const CALL = object({
   connection: text({ max: 100, description: "the connection's name or id" }),
   method: text({ max: 20 }),
@@ -21,7 +24,8 @@ const CALL = object({
   body_base64: optional(text({ min: 0, max: 64 * 2 ** 20, description: "the body's bytes, instead of `body`" })),
 });
 
-const REQUEST = object({
+/** What is asked for: a command on a resource, the call itself, or both. */
+export const ASKED = {
   command: optional(text({ description: "UCAN form: /github/issues/create" })),
   resource: optional(
     object({
@@ -32,6 +36,10 @@ const REQUEST = object({
   ),
   call: optional(CALL),
   context: optional(anyObject("what the agent says of the circumstances; policies see it under `context.claimed`")),
+};
+
+const REQUEST = object({
+  ...ASKED,
   run: optional(text({ max: 100 })),
   ttl_seconds: optional(integer(1, 300, "how long the writ is to be good; 60 unless stated")),
 });
@@ -43,6 +51,7 @@ export const AUTHORIZE = route({
   summary: "Decide on a command, and mint a writ where the answer is yes",
   who: ["agent"],
   body: REQUEST,
+  maxBodyBytes: MAX_BODY_BYTES,
   answers: { 200: "The decision, whatever it is" },
   errors: ["call_mismatch", "call_required", "reserved_context_key", "invalid_path", "body_too_large_to_approve"],
   handle: authorize,
@@ -55,7 +64,20 @@ async function authorize(exchange: Exchange, body: ValueOf<typeof REQUEST>): Pro
 }
 
 function toAsk(exchange: Exchange, body: ValueOf<typeof REQUEST>): Ask {
-  const { command, resource, call, context, run } = body;
+  const { run } = body;
+  return {
+    principal: exchange.agent(),
+    ...readAsked(body, exchange.config.limits.maxSpoolBytes),
+    ...(run === undefined ? {} : { run: parseId("run", run) }),
+    mint: { ttlSeconds: body.ttl_seconds ?? exchange.config.limits.writTtlSeconds },
+  };
+}
+
+/** What is asked for. Throws `invalid_argument` where there is neither a command on a resource nor a call. */
+export function readAsked(
+  { command, resource, call, context }: Omit<ValueOf<typeof REQUEST>, "run" | "ttl_seconds">,
+  maxBodyBytes: number,
+): Pick<Ask, "stated" | "call" | "claimed"> {
   if ((command === undefined) !== (resource === undefined)) {
     throw new WritError("invalid_argument", "`command` and `resource` belong together");
   }
@@ -63,12 +85,9 @@ function toAsk(exchange: Exchange, body: ValueOf<typeof REQUEST>): Ask {
     throw new WritError("invalid_argument", "`command` with `resource`, or `call`, is needed");
   }
   return {
-    principal: exchange.agent(),
     ...(command === undefined || resource === undefined ? {} : { stated: { command, resource } }),
-    ...(call === undefined ? {} : { call: toCall(call, exchange.config.limits.maxSpoolBytes) }),
+    ...(call === undefined ? {} : { call: toCall(call, maxBodyBytes) }),
     claimed: context ?? {},
-    ...(run === undefined ? {} : { run: parseId("run", run) }),
-    mint: { ttlSeconds: body.ttl_seconds ?? exchange.config.limits.writTtlSeconds },
   };
 }
 
