@@ -3,6 +3,7 @@
  * `N passed, N failed`. A skipped test counts as failed, as does a run without tests, and one that ended badly without a
  * failed test to show for it (its status is the first argument). Exit 1 where anything failed.
  */
+import { existsSync } from "node:fs";
 import { Glob } from "bun";
 
 /** Counts, and the names of the tests that did not pass. */
@@ -54,7 +55,8 @@ const ENTITIES: ReadonlyMap<string, string> = new Map([
 
 if (import.meta.main) {
   const [status = "0", folder = "dist/test-results"] = process.argv.slice(2);
-  const files = [...new Glob("*.xml").scanSync({ cwd: folder, absolute: true })].sort();
+  // What failed before any test ran left no folder, and counts as a failure.
+  const files = existsSync(folder) ? [...new Glob("*.xml").scanSync({ cwd: folder, absolute: true })].sort() : [];
   const { passed, failed, skipped } = summarize(
     await Promise.all(files.map((file) => Bun.file(file).text())),
     Number(status),

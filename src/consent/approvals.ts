@@ -283,6 +283,7 @@ export function createApprovals(dependencies: ApprovalsDependencies): Approvals 
             comment: comment === undefined ? undefined : new Personal(subjectOfAgent, comment.slice(0, 2000)),
           },
           raisesEpoch: true,
+          ignoresClock: verdict === "denied",
         })
         .catch((error: unknown) => {
           if (error instanceof WritError && error.code === "conflict") throw new WritError("approval_decided");

@@ -141,6 +141,7 @@ export function createConnections(dependencies: ConnectionsDependencies): Connec
       statements: [setConnectionStatus(tenant, connection, row.status, to)],
       data: { connection, name: row.name },
       raisesEpoch: true,
+      ignoresClock: to === "disabled",
     });
   };
 

@@ -16,7 +16,7 @@ afterAll(() => instance.stop());
 const uid = (type: string, id: string) => ({ type, id });
 const REPOSITORY = uid("GitHub::Repository", "acme/app");
 const LIST = { command: "/github/issues/list", resource: REPOSITORY };
-const DELETE = { command: "/github/repositories/delete", resource: REPOSITORY };
+const DELETE = { method: "DELETE", path: "/things/1" };
 
 async function put(tenant: TestTenant, ...entities: readonly Json[]): Promise<void> {
   await instance.services.entities.put(tenant.id, instance.services.instance.operator, entities);
@@ -36,7 +36,7 @@ describe("every kind of decision", () => {
 
     await note(tenant.state(agent, LIST));
     await tenant.policies(`
-      @id("crew") permit (principal in AgentGroup::"crew", action in Action::"tier:read", resource);
+      @id("crew") permit (principal in AgentGroup::"crew", action in Action::"tier:read", resource is GitHub::Repository);
       @id("level") permit (principal, action == Action::"/github/issues/create", resource)
         when { principal.level > 2 && resource.labels.contains("open") };
       @id("claims") forbid (principal, action, resource) when { context.claimed has mood && context.claimed.mood == "bad" };
@@ -56,13 +56,13 @@ describe("every kind of decision", () => {
       { uid: uid("AgentGroup", "crew"), attrs: {}, parents: [uid("AgentGroup", "all")] },
     );
     await note(tenant.state(agent, { ...LIST, command: "/github/issues/create" }));
-    await note(tenant.state(agent, { command: "/custom/look", resource: uid("Agent", "helper") }));
+    await note(tenant.state(agent, { command: LIST.command, resource: uid("Agent", "helper") }));
     await note(tenant.state(agent, { ...LIST, command: "/github/issues/update" }));
     await note(tenant.authorize(agent, connection.name, { path: "/things/1", query: "page=2" }));
-    const waiting = await tenant.state(agent, DELETE);
+    const waiting = await tenant.authorize(agent, connection.name, DELETE);
     if (waiting.decision !== "step_up") throw new Error(waiting.decision);
     await tenant.answer(waiting.approval.id);
-    await note(tenant.state(agent, DELETE));
+    await note(tenant.authorize(agent, connection.name, DELETE));
     expect(outcomes).toEqual([
       ...["deny", "allow", "allow", "deny", "deny", "allow"],
       ...["step_up", "deny", "allow", "allow"],
@@ -74,6 +74,17 @@ describe("every kind of decision", () => {
     const { differences, ...report } = await replay(tenant);
     expect(differences).toEqual([]);
     expect(report).toMatchObject({ replayed: 11, reproduced: 11, changed: 0, erased: 0, failed: 0 });
+  });
+
+  test("is reproduced as a step-up where no approval had room", async () => {
+    const tenant = await instance.tenant("crowded");
+    const agent = await tenant.agent("helper");
+    const { name } = await tenant.connection({ url: "http://127.0.0.1:9" });
+    await tenant.policies(`@id("a") permit (principal, action, resource);`);
+    const ask = (i: number) => tenant.authorize(agent, name, { method: "DELETE", path: `/things/${i}` });
+    for (let i = 0; i < 100; i += 1) await ask(i);
+    expect(await ask(100)).toMatchObject({ decision: "deny", reasons: [{ code: "too_many_pending" }] });
+    expect(await replay(tenant)).toMatchObject({ replayed: 101, reproduced: 101 });
   });
 
   test("differs where the record was not what policies say", async () => {

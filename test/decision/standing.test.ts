@@ -53,6 +53,37 @@ const TAKEN_EVENT: Readonly<Record<string, string>> = {
   connection: "connection.disabled",
 };
 
+runScenarios("what is taken away while the clock is behind", [
+  ...TAKEN_AWAY.map(([name, , take]) =>
+    scenario({
+      name: `${name}: taken back although nothing is granted`,
+      given: permitAll,
+      when: async (stage) => {
+        stage.instance.clock.advance(-7_200_000);
+        await take(stage);
+      },
+      expected: (result: unknown) => expect(result).toBeUndefined(),
+      events: [TAKEN_EVENT[name] ?? ""],
+    }),
+  ),
+  scenario({
+    name: "a writ: taken back, and a former run's open calls are settled",
+    given: permitAll,
+    when: async (stage) => {
+      const { instance, tenant, agent } = stage;
+      const outcome = await tenant.authorize(agent, "api", { path: "/a" });
+      if (outcome.decision !== "allow" || outcome.writ === undefined) throw new Error(outcome.decision);
+      instance.clock.advance(-7_200_000);
+      const { revocations, gateway } = instance.services;
+      await revocations.revokeCid(tenant.id, instance.services.instance.operator, outcome.writ.cid);
+      await gateway.settleOpenCalls();
+      return tenant.authorize(agent, "api", { path: "/a" });
+    },
+    expected: "clock_behind",
+    events: ["decision.allowed", "writ.revoked"],
+  }),
+]);
+
 runScenarios("what is taken away while it is decided", [
   ...TAKEN_AWAY.flatMap(([name, code, take]) => [
     scenario({

@@ -73,6 +73,7 @@ describe("an answer that repeats the credential", () => {
           `Authorization: Bearer ${SECRET}`,
           `Authentication-Info: ${SECRET}`,
           "Access-Control-Allow-Origin: *",
+          "Refresh: 0; url=https://evil.example/",
           "Writ-Decision-Id: forged",
           "ETag: kept",
         ],

@@ -263,7 +263,9 @@ describe("settings", () => {
   test("require proof of possession: then a key alone calls nothing, and still asks", async () => {
     const strict = await settle(edge, "strict");
     const call = () => edge.ask("GET", "/v1/proxy/api/a", { token: strict.key });
-    expect((await edge.ask("GET", "/v1/admin/settings", { token: strict.admin })).json).toEqual({ require_proof: false });
+    expect((await edge.ask("GET", "/v1/admin/settings", { token: strict.admin })).json).toEqual({
+      require_proof: false,
+    });
     expect((await call()).json.code).not.toBe("proof_required");
     const body = { require_proof: true };
     const changed = await edge.ask("PUT", "/v1/admin/settings", { token: strict.admin, body });

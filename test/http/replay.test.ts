@@ -21,7 +21,9 @@ describe("POST /v1/admin/policies/replay", () => {
         body: { command, resource: { type: "GitHub::Repository", id: "acme/app" } },
       });
     for (const command of ["/github/issues/list", "/github/issues/list", "/github/issues/create"]) await ask(command);
-    expect((await ask("/github/repositories/delete")).json.decision).toBe("step_up");
+    const call = { connection: "api", method: "DELETE", path: "/things/1" };
+    const asked = await edge.ask("POST", "/v1/authorize", { token: home.key, body: { call } });
+    expect(asked.json.decision).toBe("step_up");
     const unchanged = await replay();
     expect(unchanged.status).toBe(200);
     expect(unchanged.json).toEqual({

@@ -21,7 +21,13 @@ function request(line: string, host: string, more = ""): string {
 
 describe("the host that a request names", () => {
   test("may be the public address or a loopback name", async () => {
-    for (const host of [`localhost:${edge.port}`, `127.0.0.1:${edge.port}`, `[::1]:${edge.port}`, "localhost:8620", "localhost"]) {
+    for (const host of [
+      `localhost:${edge.port}`,
+      `127.0.0.1:${edge.port}`,
+      `[::1]:${edge.port}`,
+      "localhost:8620",
+      "localhost",
+    ]) {
       expect(await edge.raw(request("GET /openapi.json", host))).toStartWith("HTTP/1.1 200");
     }
   });

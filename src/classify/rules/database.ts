@@ -70,8 +70,7 @@ export const DATABASE_RULES: readonly CommandRule[] = [
     },
   },
   {
-    names:
-      "pg_dump pg_dumpall mysqldump mariadb-dump mongoexport sqlite3-dump redis-dump",
+    names: "pg_dump pg_dumpall mysqldump mariadb-dump mongoexport sqlite3-dump redis-dump",
     tier: "read",
     outputs: "-f --file -r --result-file -o --out --output -D --pgdata",
     values: "-h --host -p --port -U --username -d --dbname -t -n -u --user -T -N",

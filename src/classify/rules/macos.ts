@@ -163,6 +163,7 @@ export const MACOS_RULES: readonly CommandRule[] = [
     values: "-u -P -f",
     flags: "-q -raw -plist -url -p",
     read: "-read -readall -readpl -readpli -list -ls -search -diff -cat -help",
-    danger: "-create -createpl -createpli -append -merge -delete -deletepl -deletepli -change -changei -passwd -authonly",
+    danger:
+      "-create -createpl -createpli -append -merge -delete -deletepl -deletepli -change -changei -passwd -authonly",
   },
 ];

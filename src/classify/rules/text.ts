@@ -190,5 +190,11 @@ export const TEXT_RULES: readonly CommandRule[] = [
     },
   },
   { names: "mlr miller qsv xsv xan", tier: "write", verbs: { read: "stats, headers, count, frequency" } },
-  { names: "file", tier: "read", files: "read", write: "-C --compile", values: "-m -f -F -e -P --magic-file --files-from" },
+  {
+    names: "file",
+    tier: "read",
+    files: "read",
+    write: "-C --compile",
+    values: "-m -f -F -e -P --magic-file --files-from",
+  },
 ];

@@ -11,7 +11,13 @@ export const WRAPPER_RULES: readonly CommandRule[] = [
     code: "-S --split-string",
     runs: { assigns: true, alone: "read" },
   },
-  { names: "nohup setsid", tier: "read", read: "--help --version", flags: "-w -f -c", runs: { floor: "write", alone: "write" } },
+  {
+    names: "nohup setsid",
+    tier: "read",
+    read: "--help --version",
+    flags: "-w -f -c",
+    runs: { floor: "write", alone: "write" },
+  },
   { names: "nice", tier: "read", read: "--help --version", values: "-n --adjustment", runs: { alone: "read" } },
   { names: "ionice", tier: "read", values: "-c -n -p --class --classdata", flags: "-t", runs: { alone: "read" } },
   {
