@@ -9,7 +9,7 @@ export type Input =
   | { readonly kind: "stream" };
 
 /** A language whose code is judged. */
-export type Language = "awk" | "javascript" | "perl" | "php" | "python" | "ruby" | "other";
+export type Language = "javascript" | "python" | "other";
 
 /** One call of one command while it is judged, with the doors to everything that may hide in its words. */
 export interface Call {

@@ -30,7 +30,12 @@ function classify(grammar: ShellGrammar, line: string | Uint8Array): Classificat
   const text = typeof line === "string" ? line : lenient.decode(line);
   if (text.length > MAX_LINE_LENGTH) return tooLong(report);
   for (const hidden of hiddenCharacters(text)) report.raise(hidden.tier, "hidden_characters", hidden.message);
-  new Judge(grammar, report).judgeShell(text, undefined);
+  try {
+    new Judge(grammar, report).judgeShell(text, undefined);
+  } catch {
+    // INVARIANT: whatever goes wrong on the way, a line that was not judged to its end is a danger.
+    report.raise("danger", "too_complex", "could not be judged");
+  }
   return report.finish();
 }
 

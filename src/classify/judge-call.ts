@@ -9,7 +9,12 @@ import { runFile } from "./run-file.ts";
 import { findSpecial } from "./special-table.ts";
 import type { Argument } from "./words.ts";
 
-/** Judges one simple command whose words are expanded. */
+/**
+ * Judges one simple command whose words are expanded.
+ *
+ * A name that is not in the table is a write: it may change anything that a program of the system or the project may, as `make`
+ * may. A name that is not known, or that leads to a file outside the project, is a danger: that can be any code at all.
+ */
 export function judgeCall(call: Call, name: Argument): void {
   if (!name.known || name.glob) {
     call.raise("danger", "unresolved", `what runs is only known at run time: \`${name.text}\``);

@@ -257,9 +257,9 @@ export class Judge implements Expander {
       }
       const at = this.#report.openCommand(args);
       const call = this.#call(name, rest, input);
-      if (this.#scope.functions.has(name.text) && name.known) {
-        // What the function does counted where it is defined; its arguments are unknown there.
-      } else judgeCall(call, name);
+      // What a function of the line does counts where it is defined; its arguments are unknown there.
+      const isFunction = name.known && this.#scope.functions.has(name.text);
+      if (!isFunction) judgeCall(call, name);
       this.#report.closeCommand(at);
     });
   }

@@ -184,13 +184,19 @@ function toBlob(entities: readonly EntityJson[]): Blob {
 }
 
 const MAX_CLAIM_DEPTH = 16;
+const MAX_CLAIM_CHARACTERS = 64 * 1024;
 
 /** Claims as policies can see them: Cedar has no null and no fractions, and its own escapes are not for agents. */
 function checkClaims(claims: JsonObject): JsonObject {
   if (Object.hasOwn(claims, "writ")) {
     throw new WritError("reserved_context_key", "`context.writ` is Writ's own; leave it out");
   }
-  for (const [key, value] of Object.entries(claims)) checkClaim(value, `context.${key}`, key, 0);
+  const entries = Object.entries(claims);
+  for (const [key, value] of entries) checkClaim(value, `context.${key}`, key, 0);
+  // They are sealed into the event whole.
+  if (entries.length > 0 && canonicalize(claims).length > MAX_CLAIM_CHARACTERS) {
+    throw new WritError("invalid_argument", `\`context\` has more than ${MAX_CLAIM_CHARACTERS} characters`);
+  }
   return claims;
 }
 

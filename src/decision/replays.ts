@@ -2,13 +2,15 @@ import type { PersonalOpener } from "#src/audit/event-view.ts";
 import { WritError } from "#src/base/errors.ts";
 import type { TenantId } from "#src/base/ids.ts";
 import type { ChangeGroup, ReplayReport } from "#src/policy/replay.ts";
+import type { EventRow } from "#src/store/events.ts";
 import type { PolicyChoice } from "#src/store/jobs/policy-index.ts";
 import type { DecisionRecord } from "#src/store/jobs/redecide.ts";
+import type { SearchResult } from "#src/store/jobs/search-events.ts";
 import { readPolicyVersion } from "#src/store/policies.ts";
 import type { Reader } from "#src/store/reader.ts";
 import type { JobOptions, ReaderPool } from "#src/store/reader-pool.ts";
 import { MAX_SLICE_POLICIES, requireCompiled } from "./policy-versions.ts";
-import { createDecisionOpener } from "./recorded-decision.ts";
+import { createDecisionOpener, type DecisionOpener } from "./recorded-decision.ts";
 import { nextTurn } from "./turn.ts";
 
 /** Under what recorded decisions are made again: a draft, a version, or each the version that it was made under. */
@@ -33,8 +35,15 @@ export interface PolicyReplaysDependencies {
   readonly pool: ReaderPool;
 }
 
+interface SearchPage {
+  readonly items: readonly EventRow[];
+  readonly result: SearchResult;
+}
+
 /** How long records are opened before the main thread's other work has its turn, in milliseconds. */
 const TURN_MS = 4;
+/** So many events are read, opened and decided at a time: a page crosses between the threads in some milliseconds. */
+const PAGE = 200;
 const MAX_GROUPS = 1000;
 const MAX_EXAMPLES = 5;
 const MAX_DIFFERENCES = 100;
@@ -55,33 +64,60 @@ export function createPolicyReplays({ opener, reader, pool }: PolicyReplaysDepen
       await requireDecidable(tenant, against);
       const decisions = createDecisionOpener(tenant, reader, opener);
       const total = new ReplayTotal();
-      const search = { tenant, filter: { type: "decision", since }, before: Number.MAX_SAFE_INTEGER, limit: ALL };
-      for await (const rows of pool.stream("search", search, options)) {
-        const byVersion = new Map<number, DecisionRecord[]>();
-        let turnEnds = performance.now() + TURN_MS;
-        for (const row of rows) {
-          const opened = await decisions.open(row);
-          if (opened !== undefined) {
-            const version = against === "recorded" ? opened.version : 0;
-            const batch = byVersion.get(version);
-            if (batch === undefined) byVersion.set(version, [opened.record]);
-            else batch.push(opened.record);
-          }
-          if (performance.now() < turnEnds) continue;
-          await nextTurn();
-          turnEnds = performance.now() + TURN_MS;
-        }
-        for (const [version, records] of byVersion) {
+      const fetchPage = (before: number): Promise<SearchPage> => {
+        const filter = { type: "decision", since };
+        return quietly(pool.run("search", { tenant, filter, before, limit: PAGE }, options));
+      };
+      const decide = async (batches: ReadonlyMap<number, readonly DecisionRecord[]>): Promise<void> => {
+        for (const [version, records] of batches) {
           const policies = against === "recorded" ? { version } : against;
           total.add((await pool.run("replay", { tenant, policies, records }, options)).result);
         }
+      };
+      // While one page is opened, the one before it is decided and the next one read.
+      let deciding = Promise.resolve();
+      let page: Promise<SearchPage> | undefined = fetchPage(Number.MAX_SAFE_INTEGER);
+      while (page !== undefined) {
+        const { items, result }: SearchPage = await page;
+        page = result.next === undefined ? undefined : fetchPage(result.next);
+        const batches = await openAll(decisions, items, against);
+        await deciding;
+        deciding = quietly(decide(batches));
       }
+      await deciding;
       return total.report();
     },
   };
 }
 
-const ALL = Number.MAX_SAFE_INTEGER - 1;
+/** Records by the version that they were made under, or all as one where that does not matter. */
+async function openAll(
+  decisions: DecisionOpener,
+  rows: readonly EventRow[],
+  against: ReplayAgainst,
+): Promise<ReadonlyMap<number, readonly DecisionRecord[]>> {
+  const batches = new Map<number, DecisionRecord[]>();
+  let turnEnds = performance.now() + TURN_MS;
+  for (const row of rows) {
+    const opened = await decisions.open(row);
+    if (opened !== undefined) {
+      const version = against === "recorded" ? opened.version : 0;
+      const batch = batches.get(version);
+      if (batch === undefined) batches.set(version, [opened.record]);
+      else batch.push(opened.record);
+    }
+    if (performance.now() < turnEnds) continue;
+    await nextTurn();
+    turnEnds = performance.now() + TURN_MS;
+  }
+  return batches;
+}
+
+/** The same promise; where the replay fails elsewhere first, its own failure is nobody's. */
+function quietly<Value>(promise: Promise<Value>): Promise<Value> {
+  promise.catch(() => undefined);
+  return promise;
+}
 
 /** The reports of many batches as one. */
 class ReplayTotal {

@@ -1,4 +1,4 @@
-import { WritError } from "#src/base/errors.ts";
+import { isWritError, WritError } from "#src/base/errors.ts";
 import { createSanitizer } from "#src/redact/redact.ts";
 import type { Replacer } from "./rewrite-origin.ts";
 
@@ -62,6 +62,29 @@ function decode(body: ReadableStream<Uint8Array>, encoding: string | undefined):
   const decoder = DECODERS.get(encoding);
   if (decoder === undefined) throw new WritError("encoding_unreadable");
   return body.pipeThrough(new DecompressionStream(decoder) as unknown as TransformStream<Uint8Array, Uint8Array>);
+}
+
+/**
+ * The same body once its first bytes were decoded: one that is not what its encoding says is known for it while there is
+ * still a status to say so with. Throws `encoding_unreadable`, and what reading throws.
+ */
+export async function decodedFrom(body: ReadableStream<Uint8Array>): Promise<ReadableStream<Uint8Array>> {
+  const reader = body.getReader();
+  let next: Awaited<ReturnType<typeof reader.read>> | undefined;
+  try {
+    next = await reader.read();
+  } catch (cause) {
+    throw isWritError(cause) ? cause : new WritError("encoding_unreadable", undefined, { cause });
+  }
+  return new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      const { done, value } = next ?? (await reader.read());
+      next = undefined;
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
 }
 
 function emit(controller: TransformStreamDefaultController<Uint8Array>, part: Uint8Array): number {

@@ -14,7 +14,7 @@ import type { Connection, Connections } from "#src/vault/connections.ts";
 import type { Injection } from "#src/vault/credential.ts";
 import type { ActiveCalls } from "./active-calls.ts";
 import type { ProxyBody } from "./call-body.ts";
-import { type CleanedBody, cleanBody } from "./clean-body.ts";
+import { type CleanedBody, cleanBody, decodedFrom } from "./clean-body.ts";
 import type { ProxyAnswer } from "./proxy-call.ts";
 import { cleanHeaders, proxyBase } from "./response-headers.ts";
 import { createOriginReplacer } from "./rewrite-origin.ts";
@@ -192,7 +192,8 @@ class Forwarding {
       await this.endAnswered(body.length, cleaned.findings());
       return { ...answer, body, redactions: found };
     }
-    return { ...answer, body: this.recordEnd(cleaned), redactions: undefined };
+    const body = encoding === undefined ? cleaned.body : await decodedFrom(cleaned.body);
+    return { ...answer, body: this.recordEnd({ ...cleaned, body }), redactions: undefined };
   }
 
   private rewritesOrigin(response: HttpResponse): boolean {

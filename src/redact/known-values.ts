@@ -10,8 +10,8 @@ const BACKSLASH = 0x5c;
 
 /**
  * All forms in which `value` may come back: itself; in base 64, with either alphabet, wherever it may begin within a
- * group of three bytes (then without the characters that it shares with its neighbours); URL-encoded as a component
- * and as a form field, with hex digits in either case; and each of these JSON-escaped.
+ * group of three bytes (then without the characters that it shares with its neighbours); URL-encoded in the habits of
+ * {@link URL_SAFE} or octet by octet, with hex digits in either case; and each of these JSON-escaped.
  */
 export function encodedForms(value: Uint8Array): Uint8Array[] {
   const base64 = [0, 1, 2].map((shift) => innerBase64(value, shift));
@@ -19,6 +19,7 @@ export function encodedForms(value: Uint8Array): Uint8Array[] {
     ...base64,
     ...base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_")),
     ...[value, ...base64.map((text) => utf8(text))].flatMap(urlForms),
+    ...everyOctetEncoded(value),
   ];
   const forms = new Map<string, Uint8Array>();
   for (const form of [value, ...texts.map((text) => utf8(text))]) {
@@ -37,8 +38,11 @@ function innerBase64(value: Uint8Array, shift: number): string {
   return padded.toBase64().slice(first, last);
 }
 
-/** What encoders leave as it is besides letters and digits: RFC 3986 strictly; as a component; as a form field; as a path. */
-const URL_SAFE = ["-_.~", "-_.~!'()*", "-_.* ", "-_.~!'()*/:@$&+,;="];
+/**
+ * What encoders leave as it is besides letters and digits: RFC 3986 strictly; that and slashes; as a component; as a form
+ * field, in two habits; as a path; as a whole URL.
+ */
+const URL_SAFE = ["-_.~", "-_.~/", "-_.~!'()*", "-_.* ", "-_.~ ", "-_.~!'()*/:@$&+,;=", "-_.~!'()*/:@$&+,;=?#"];
 
 /** The forms in which encoders of URLs write `value`. */
 function urlForms(value: Uint8Array): string[] {
@@ -46,6 +50,11 @@ function urlForms(value: Uint8Array): string[] {
     const upper = urlEncode(value, safe).replaceAll(" ", "+");
     return [upper, lowerHex(upper)];
   });
+}
+
+function everyOctetEncoded(value: Uint8Array): string[] {
+  const upper = value.toHex().toUpperCase().replace(/../g, "%$&");
+  return [upper, lowerHex(upper)];
 }
 
 function urlEncode(value: Uint8Array, safe: string): string {
@@ -65,11 +74,17 @@ function lowerHex(text: string): string {
 function jsonEscape(value: Uint8Array): Uint8Array[] {
   try {
     const plain = JSON.stringify(fromUtf8(value)).slice(1, -1);
-    const ascii = plain.replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
-    return [plain, ascii].flatMap((text) => [utf8(text), utf8(text.replaceAll("/", "\\/"))]);
+    const ascii = plain.replace(/[\u007f-\uffff]/g, escapeCharacter);
+    // What is safe to stand in HTML, as some writers of JSON have it.
+    const inert = plain.replace(/[<>&\u2028\u2029]/g, escapeCharacter);
+    return [plain, ascii, inert].flatMap((text) => [utf8(text), utf8(text.replaceAll("/", "\\/"))]);
   } catch {
     return [];
   }
+}
+
+function escapeCharacter(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 /** One form of a value, and of each of its beginnings the longest that it also ends with. */

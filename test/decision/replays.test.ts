@@ -65,7 +65,7 @@ describe("every kind of decision", () => {
     await note(tenant.authorize(agent, connection.name, DELETE));
     expect(outcomes).toEqual([
       ...["deny", "allow", "allow", "deny", "deny", "allow"],
-      ...["step_up", "deny", "allow", "allow"],
+      ...["allow", "deny", "allow", "allow"],
     ]);
 
     await services.agents.setGroups(tenant.id, services.instance.operator, agent.agent.id, []);

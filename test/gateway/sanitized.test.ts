@@ -139,7 +139,8 @@ describe("an encoding", () => {
   test("that is not what it says, or is cut, fails", async () => {
     await connect();
     upstream.answer(respond("not gzip at all", { headers: ["Content-Encoding: gzip"] }));
-    expect(await failure()).toBe("upstream_failed");
+    expect(await failure()).toBe("encoding_unreadable");
+    expect(await lastEnd()).toMatchObject({ error: "encoding_unreadable", status: 200 });
     upstream.answer(respond(gzipSync("x".repeat(1000)).subarray(0, 20), { headers: ["Content-Encoding: gzip"] }));
     expect(await failure()).toBe("upstream_failed");
   });

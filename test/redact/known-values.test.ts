@@ -14,6 +14,16 @@ describe("a known value", () => {
     plain: (text) => text,
     json: (text) => JSON.stringify(text),
     url: (text) => encodeURIComponent(text),
+    "whole url": (text) => encodeURI(text),
+    "url with slashes": (text) =>
+      encodeURIComponent(text)
+        .replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+        .replaceAll("%2F", "/"),
+    "every octet": (text) => Buffer.from(text).toString("hex").replace(/../g, "%$&"),
+    "json for html": (text) =>
+      JSON.stringify(text)
+        .slice(1, -1)
+        .replace(/[<>&]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`),
     "lower-case url": (text) => encodeURIComponent(text).replace(/%../g, (octet) => octet.toLowerCase()),
     form: (text) => new URLSearchParams({ text }).toString(),
   };

@@ -44,7 +44,7 @@ const SCRIPT_DANGEROUS = wordSet(
 );
 
 /** Judges code of a language with a whitelist of what only looks; all else can do anything. */
-export function judgeCode(call: Call, language: Language | "other", code: Argument): void {
+export function judgeCode(call: Call, language: Language, code: Argument): void {
   const found = code.known
     ? language === "python"
       ? readPython(code.text)

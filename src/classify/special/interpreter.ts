@@ -1,4 +1,4 @@
-import type { Call } from "../call.ts";
+import type { Call, Language } from "../call.ts";
 import { findRule } from "../command-table.ts";
 import { baseName } from "../paths.ts";
 import { runFile } from "../run-file.ts";
@@ -7,7 +7,7 @@ import { judgeCode } from "./code.ts";
 
 interface Interpreter {
   readonly names: RegExp;
-  readonly language: "python" | "javascript" | "other";
+  readonly language: Language;
   /** Options, the last letter of a cluster included, whose value is code. */
   readonly code: RegExp;
   /** Options whose next word is a value. */
