@@ -2,7 +2,7 @@ import { canonicalize, type Json } from "#src/base/canonical-json.ts";
 import { WritError } from "#src/base/errors.ts";
 import { type EventId, type IdSource, newId, type SubjectId, type TenantId } from "#src/base/ids.ts";
 import { type PersonalValue, personalValue } from "#src/ledger/personal.ts";
-import type { Blob, Committed, Statement, UnitResult } from "#src/store/unit.ts";
+import type { Blob, Committed, Statement, Unit, UnitResult } from "#src/store/unit.ts";
 import type { Writer } from "#src/store/writer.ts";
 
 /** Seals what is personal under its subject's key. The vault is one. */
@@ -45,6 +45,8 @@ export interface Change {
   readonly countsAgainstQuota?: boolean;
   /** Recorded though the clock be behind: for what takes rights away, or tells what happened. Nothing is granted by it. */
   readonly ignoresClock?: boolean;
+  /** Nobody waits for it: it may join the next commit instead of causing one. */
+  readonly canWait?: boolean;
 }
 
 /**
@@ -94,7 +96,7 @@ export function createRecorder({ writer, sealer, ids }: RecorderDependencies): R
   const tryRecord = async (change: Change): Promise<UnitResult> => {
     const id = change.id ?? newId("event", ids);
     const blobs = newBlobs(change);
-    const result = await writer.submit({
+    const unit: Unit = {
       tenant: change.tenant,
       statements: change.statements ?? [],
       event: { id, type: change.type, actor: change.actor, dataJson: await composeData(change, id, sealer) },
@@ -103,7 +105,8 @@ export function createRecorder({ writer, sealer, ids }: RecorderDependencies): R
       raisesEpoch: change.raisesEpoch ?? false,
       countsAgainstQuota: change.countsAgainstQuota ?? false,
       ignoresClock: change.ignoresClock ?? false,
-    });
+    };
+    const result = await writer.submit(unit, { canWait: change.canWait ?? false });
     if (result.kind === "committed") noteCommitted(change, blobs);
     return result;
   };

@@ -202,7 +202,10 @@ class Forwarding {
     return wanted && /\bjson\b/i.test(headerOf(response, "content-type") ?? "");
   }
 
-  /** The same stream; when it ends, fails or is given up, that is recorded before its reader sees the end. */
+  /**
+   * The same stream; when it fails or is given up, that is recorded before its reader sees the end, and when it ends as
+   * {@link endAnswered} says.
+   */
   private recordEnd(cleaned: CleanedBody): ReadableStream<Uint8Array> {
     const reader = cleaned.body.getReader();
     const { signal } = this.abort;
@@ -226,7 +229,7 @@ class Forwarding {
           const { done, value } = await reader.read();
           if (signal.aborted) return;
           if (!done) return controller.enqueue(value);
-          await endAs("completed");
+          await this.endAnswered(cleaned.bytes(), cleaned.findings());
           if (!signal.aborted) controller.close();
         } catch (error) {
           if (signal.aborted) return;
@@ -270,6 +273,7 @@ class Forwarding {
         tenant: principal.tenant,
         type: "call.finished",
         actor: principal.subject,
+        canWait: outcome === "completed" && this.call.target.tier === "read",
         statements: [closeCall(principal.tenant, callId)],
         data: {
           call: callId,

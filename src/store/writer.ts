@@ -11,13 +11,22 @@ const MAX_BATCH = 256;
 /** Units waiting beyond this are refused at once: a queue that only grows helps nobody. */
 const MAX_QUEUE = 20_000;
 
+/** How a unit is committed. */
+export interface SubmitOptions {
+  /** Nobody waits for it: it may join the next commit instead of causing one, within {@link MAX_WAIT_MS}. */
+  readonly canWait?: boolean;
+}
+
+/** How long what can wait does, in milliseconds, where no other commit comes by. */
+export const MAX_WAIT_MS = 20;
+
 /** What the rest of Writ sees of the one connection that writes. */
 export interface Writer {
   /**
    * Applies a unit. When the promise resolves to `committed`, unit and event are on the disk; `refused` left no trace.
    * Rejects with `store_failed` or `disk_full` when durability is not known: then nothing was granted.
    */
-  submit(unit: Unit): Promise<UnitResult>;
+  submit(unit: Unit, options?: SubmitOptions): Promise<UnitResult>;
   /** Bookkeeping without an event: applied some time later, lost without harm. */
   touch(statements: readonly Statement[]): void;
   /** The tenant's authority epoch after the newest commit; 0 for one that does not exist. */
@@ -59,6 +68,9 @@ export async function openWriter(
   }
   const epochs = new Map<string, number>(opened.epochs);
   let queue: Waiting[] = [];
+  /** What joins the next batch and begins none. */
+  const later: Waiting[] = [];
+  let laterTimer: ReturnType<typeof setTimeout> | undefined;
   let running: Promise<void> | undefined;
   let closed = false;
 
@@ -85,8 +97,9 @@ export async function openWriter(
 
   const drain = async (): Promise<void> => {
     while (queue.length > 0) {
-      const batch = queue.slice(0, MAX_BATCH);
+      const urgent = queue.slice(0, MAX_BATCH);
       queue = queue.slice(MAX_BATCH);
+      const batch = urgent.concat(later.splice(0, MAX_BATCH - urgent.length));
       const started = performance.now();
       const encoded = encodeBatch(batch.map((waiting) => waiting.work));
       const response = await call({ kind: "commit", batch: encoded, now: now() }).catch(
@@ -103,27 +116,45 @@ export async function openWriter(
     running = undefined;
   };
 
-  const enqueue = (waiting: Waiting): void => {
-    queue.push(waiting);
+  const start = (): void => {
     // Behind all requests that have arrived by now: they share the first commit instead of waiting for it.
-    running ??= nextTurn().then(drain);
+    if (queue.length > 0) running ??= nextTurn().then(drain);
+  };
+
+  const startLater = (): void => {
+    clearTimeout(laterTimer);
+    laterTimer = undefined;
+    queue = queue.concat(later.splice(0));
+    start();
+  };
+
+  const enqueue = (waiting: Waiting, canWait: boolean): void => {
+    if (canWait) {
+      later.push(waiting);
+      laterTimer ??= setTimeout(startLater, MAX_WAIT_MS);
+      return;
+    }
+    queue.push(waiting);
+    start();
   };
 
   return {
-    submit: (unit) =>
+    submit: (unit, { canWait = false } = {}) =>
       new Promise((resolve, reject) => {
         if (closed) return reject(new WritError("not_ready"));
-        if (queue.length >= MAX_QUEUE) return reject(new WritError("rate_limited", "too many writes are waiting"));
-        enqueue({ work: unit, resolve, reject });
+        const waiting = queue.length + later.length;
+        if (waiting >= MAX_QUEUE) return reject(new WritError("rate_limited", "too many writes are waiting"));
+        enqueue({ work: unit, resolve, reject }, canWait);
       }),
     touch: (statements) => {
-      if (closed || queue.length >= MAX_QUEUE) return;
-      enqueue({ work: { touch: true, statements }, resolve() {}, reject() {} });
+      if (closed || queue.length + later.length >= MAX_QUEUE) return;
+      enqueue({ work: { touch: true, statements }, resolve() {}, reject() {} }, true);
     },
     epochOf: (tenant) => epochs.get(tenant) ?? 0,
     useSealKey: (sealKeyId, sealSeed) => worker.postMessage({ kind: "seal_key", sealKeyId, sealSeed }),
     close: async () => {
       closed = true;
+      startLater();
       await running;
       try {
         await call({ kind: "close" });
