@@ -96,7 +96,12 @@ export const SETTINGS = [
     reader: "server",
     meaning: "how long an approval waits for a person: a number with s, m, h or d; 30s to 7d",
   },
-  { name: "WRIT_MAX_BODY", default: "1MiB", reader: "server", meaning: "largest body of a request to Writ itself" },
+  {
+    name: "WRIT_MAX_BODY",
+    default: "1MiB",
+    reader: "server",
+    meaning: "largest body of a request to Writ itself; routes that take policies, entities or a whole call take more",
+  },
   { name: "WRIT_MAX_UPLOAD", default: "1GiB", reader: "server", meaning: "largest body of a call through the proxy" },
   { name: "WRIT_MAX_RESPONSE", default: "1GiB", reader: "server", meaning: "largest answer taken from an upstream" },
   { name: "WRIT_URL", default: "", reader: "client", meaning: "the server that commands talk to" },
