@@ -3,6 +3,7 @@ import { verifyDataFolder } from "#src/audit/verify.ts";
 import { isWritError } from "#src/base/errors.ts";
 import { newId, type TenantId } from "#src/base/ids.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
+import { systemIdSource } from "#src/crypto/random.ts";
 import { GENESIS_HASH } from "#src/ledger/event.ts";
 import { readEventsAfter, readHead, readSealsAfter } from "#src/store/events.ts";
 import { acceptClock } from "#src/store/instance.ts";
@@ -40,6 +41,29 @@ const reopen = async (options: { quotaBytes?: number; seed?: number } = {}): Pro
   await store.close();
   store = await openTestStore({ folder: folder.path, seed: 1_000_000, ...options });
 };
+
+describe("what can wait", () => {
+  const unit = (type: string) => ({ tenant, statements: [], event: { ...eventDraft(systemIdSource, {}), type } });
+
+  test("joins the next commit instead of causing one", async () => {
+    commits.length = 0;
+    const waiting = store.writer.submit(unit("late"), { canWait: true });
+    const urgent = store.writer.submit(unit("urgent"));
+    const [late, first] = await Promise.all([waiting, urgent]);
+    expect(commits).toEqual([2]);
+    expect(seqOf(late)).toBe(seqOf(first) + 1);
+  });
+
+  test("is committed by itself where no other commit comes by, and by the close of the writer", async () => {
+    commits.length = 0;
+    expect((await store.writer.submit(unit("alone"), { canWait: true })).kind).toBe("committed");
+    expect(commits).toEqual([1]);
+    const last = store.writer.submit(unit("last"), { canWait: true });
+    await reopen();
+    expect((await last).kind).toBe("committed");
+    expect((await events()).slice(1).map((row) => row.type)).toEqual(["alone", "last"]);
+  });
+});
 
 describe("group commit", () => {
   test("units that come together share few commits, keep their order and are sealed once each commit", async () => {
