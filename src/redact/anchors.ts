@@ -1,3 +1,6 @@
+import { hasShape } from "./anchor-shape.ts";
+import { ByteFilter } from "./byte-filter.ts";
+
 /** A short string at which a pattern may match. */
 export interface Anchor {
   /** At least {@link MIN_ANCHOR_BYTES} ASCII characters; lower case where `ignoreCase`. */
@@ -5,6 +8,8 @@ export interface Anchor {
   readonly ignoreCase: boolean;
   /** By byte, whether it may stand behind the anchor: where it may not, nothing can match. */
   readonly follow: Uint8Array;
+  /** What must stand behind the anchor, as bits: see {@link hasShape}. */
+  readonly shapes: number;
   /** What the anchor was added for. */
   readonly owner: number;
   /** The instruction at which a match goes on, and how many bytes behind the anchor's beginning: what went before is sure. */
@@ -12,128 +17,75 @@ export interface Anchor {
   readonly skipped: number;
 }
 
-/**
- * Finds all of many anchors: a filter over pairs of bytes that says where one may begin, and a trie that says which do.
- *
- * The filter looks at two neighbouring pairs, and only at every other position: an anchor begins at the first byte of the
- * first pair (the low half of the bits) or one byte before it (the high half). Each bit stands for a group of anchors; it
- * is set for a pair where an anchor of the group has it, so that `first[a] & second[b]` is zero almost everywhere.
- */
+/** Finds all of many anchors: a filter says where one may begin, and a trie says which do. */
 export interface AnchorIndex {
-  /** By pair of bytes, the second being the high one. */
-  readonly first: Int32Array;
-  readonly second: Int32Array;
+  readonly filter: ByteFilter;
   /** The column of a byte in `next`: bytes that no anchor contains have 0. */
   readonly classOf: Uint8Array;
-  /** `next[node * width + classOf[byte]]`: the following node, 0 for none; the root is 0. */
-  readonly next: Uint16Array;
-  readonly width: number;
-  /** By node: the anchors that end there. */
-  readonly ends: readonly (readonly Anchor[] | undefined)[];
-  /** By node and byte, `node << 8 | byte`: whether an anchor ends at the node that the byte may follow. */
+  /**
+   * The nodes, one row each, the root's being 0. `next[row + classOf[byte]]` is 0 where no anchor goes on like that, else twice
+   * the following row, and 1 more when an anchor ends there; `next[row + ENDING]` is then its index in `ends`.
+   */
+  readonly next: Int32Array;
+  /** The anchors that end at a node; the first entry is that of all nodes where none does. */
+  readonly ends: readonly (readonly Anchor[])[];
+  /** By such an index and byte, `ending << 8 | byte`: the shapes of the anchors that the byte may follow. */
   readonly follow: Uint8Array;
 }
 
+/** The column that no byte has. */
+export const ENDING = 1;
 /** The shortest anchor: one that covers a pair of bytes wherever it stands. */
 export const MIN_ANCHOR_BYTES = 3;
-/** The bits that say: an anchor may begin at the first pair. */
-const BEGINS_HERE = 0xffff;
-const GROUPS = 16;
-
 /** Where an anchor was found. */
 export interface AnchorCursor {
-  /** The node of the anchor that begins there, and the position behind that anchor; 0 where the end is too near to tell. */
-  node: number;
+  /** The row of the anchor that begins there, and the position behind that anchor; the root's where the end is too near to tell. */
+  row: number;
   end: number;
 }
 
 /**
  * The first position, from `from` on, at which an anchor begins and may be matched, or has to be looked at because the end is
- * near; `bytes.length` when there is none. `pairs` are the bytes, two by two. A function of its own, and nothing else in it:
- * this loop is what clean text costs.
+ * near; the text's length when there is none. `bytes` are what the index's filter was loaded with.
  */
-export function nextAnchor(
-  index: AnchorIndex,
-  bytes: Uint8Array,
-  pairs: Uint16Array,
-  from: number,
-  cursor: AnchorCursor,
-): number {
-  const { first, second } = index;
-  const last = pairs.length - 1;
-  let at = (from + 1) >> 1;
-  if (at < last) {
-    let pair = pairs[at] as number;
-    for (; at < last; at += 1) {
-      const following = pairs[at + 1] as number;
-      const bits = (first[pair] as number) & (second[following] as number);
-      pair = following;
-      if (bits === 0) continue;
-      const here = at << 1;
-      if (bits >>> GROUPS !== 0 && here > from && mayMatchAt(index, bytes, here - 1, cursor)) return here - 1;
-      if ((bits & BEGINS_HERE) !== 0 && mayMatchAt(index, bytes, here, cursor)) return here;
-    }
-  }
-  for (let position = Math.max(from, (at << 1) - 1); position < bytes.length; position += 1)
-    if (mayMatchAt(index, bytes, position, cursor)) return position;
-  return bytes.length;
+export function nextAnchor(index: AnchorIndex, bytes: Uint8Array, from: number, cursor: AnchorCursor): number {
+  const { filter } = index;
+  let at = filter.next(from);
+  while (at < bytes.length && !mayMatchAt(index, bytes, at, cursor)) at = filter.next(at + 1);
+  return at;
 }
 
-/** Whether an anchor begins at `at` with a byte behind it that may follow, as far as can be seen; sets the cursor. */
+/** Whether an anchor begins at `at` with what may follow behind it, as far as can be seen; sets the cursor. */
 function mayMatchAt(index: AnchorIndex, bytes: Uint8Array, at: number, cursor: AnchorCursor): boolean {
-  const { classOf, next, width, follow } = index;
+  const { classOf, next, follow } = index;
   const length = bytes.length;
-  let node = 0;
-  for (let position = at; position < length; position += 1) {
-    const byte = bytes[position] as number;
-    if (follow[(node << 8) | byte] === 1) {
-      cursor.node = node;
+  let row = 0;
+  let position = at;
+  while (position < length) {
+    const cell = next[row + (classOf[bytes[position] as number] as number)] as number;
+    if (cell === 0) return false;
+    row = cell >> 1;
+    position += 1;
+    if ((cell & 1) === 0) continue;
+    if (position === length) break;
+    const shapes = follow[((next[row + ENDING] as number) << 8) | (bytes[position] as number)] as number;
+    if (shapes !== 0 && hasShape(shapes, bytes, position)) {
+      cursor.row = row;
       cursor.end = position;
       return true;
     }
-    node = next[node * width + (classOf[byte] as number)] as number;
-    if (node === 0) return false;
   }
-  cursor.node = 0;
+  cursor.row = 0;
   cursor.end = at;
   return true;
 }
 
 /** Builds the index of `anchors`. Anchors of the same text keep their order. */
 export function buildAnchorIndex(anchors: readonly Anchor[]): AnchorIndex {
-  return { ...buildFilter(anchors), ...buildTrie(anchors) };
-}
-
-function buildFilter(anchors: readonly Anchor[]): Pick<AnchorIndex, "first" | "second"> {
-  const first = new Int32Array(65_536);
-  const second = new Int32Array(65_536);
-  /** By the low byte of a pair: the bits of anchors that say nothing about the high one. */
-  const halves = new Int32Array(256);
-  const sorted = [...anchors].sort((a, b) => (a.text < b.text ? -1 : 1));
-  const shifted = [...anchors].sort((a, b) => (a.text.slice(1) < b.text.slice(1) ? -1 : 1));
-  for (const [index, anchor] of sorted.entries()) {
-    const group = 1 << Math.floor((index * GROUPS) / sorted.length);
-    addPairs(first, halves, anchor, 0, group);
-    addPairs(second, halves, anchor, 2, group);
-    const other = GROUPS + Math.floor((shifted.indexOf(anchor) * GROUPS) / sorted.length);
-    addPairs(first, halves, anchor, 1, 1 << other);
-    addPairs(second, halves, anchor, 3, 1 << other);
-  }
-  for (let pair = 0; pair < second.length; pair += 1)
-    second[pair] = (second[pair] as number) | (halves[pair & 255] as number);
-  return { first, second };
-}
-
-/** Sets `bits` for each pair that may stand at `offset` of the anchor; in `halves` where the second may be any byte. */
-function addPairs(table: Int32Array, halves: Int32Array, anchor: Anchor, offset: number, bits: number): void {
-  const lows = bytesAt(anchor, offset);
-  if (offset + 1 > anchor.text.length) {
-    for (const low of lows) halves[low] = (halves[low] as number) | bits;
-    return;
-  }
-  for (const high of bytesAt(anchor, offset + 1)) {
-    for (const low of lows) table[low | (high << 8)] = (table[low | (high << 8)] as number) | bits;
-  }
+  const filter = new ByteFilter(
+    anchors.map((anchor) => Array.from({ length: anchor.text.length + 1 }, (_, offset) => bytesAt(anchor, offset))),
+  );
+  return { filter, ...buildTrie(anchors) };
 }
 
 const ALL_BYTES: readonly number[] = Array.from({ length: 256 }, (_, byte) => byte);
@@ -145,9 +97,9 @@ function bytesAt({ text, ignoreCase, follow }: Anchor, offset: number): readonly
 }
 
 /** Builds the trie: a node is the set of the anchors that agree with the bytes so far. */
-function buildTrie(anchors: readonly Anchor[]): Omit<AnchorIndex, "first" | "second"> {
+function buildTrie(anchors: readonly Anchor[]): Omit<AnchorIndex, "filter"> {
   const classOf = new Uint8Array(256);
-  let width = 1;
+  let width = ENDING + 1;
   for (const anchor of anchors)
     for (let offset = 0; offset < anchor.text.length; offset += 1)
       for (const byte of bytesAt(anchor, offset)) if (classOf[byte] === 0) classOf[byte] = width++;
@@ -168,16 +120,24 @@ function buildTrie(anchors: readonly Anchor[]): Omit<AnchorIndex, "first" | "sec
       cells.push([node * width + (classOf[byte] as number), child]);
     }
   }
-  const next = new Uint16Array(nodes.length * width);
-  for (const [cell, child] of cells) next[cell] = child;
-  const follow = new Uint8Array(nodes.length * 256);
-  const ends = nodes.map(({ anchors: agreeing, depth }, node) => {
+  const next = new Int32Array(nodes.length * width);
+  const ends: (readonly Anchor[])[] = [[]];
+  for (const [node, { anchors: agreeing, depth }] of nodes.entries()) {
     const complete = agreeing.filter(({ text }) => text.length === depth);
-    for (const anchor of complete)
-      for (let byte = 0; byte < 256; byte += 1) if (anchor.follow[byte] === 1) follow[(node << 8) | byte] = 1;
-    return complete.length === 0 ? undefined : complete;
-  });
-  return { classOf, next, width, ends, follow };
+    if (complete.length > 0) next[node * width + ENDING] = ends.push(complete) - 1;
+  }
+  for (const [cell, child] of cells) next[cell] = 2 * child * width + (next[child * width + ENDING] === 0 ? 0 : 1);
+  return { classOf, next, ends, follow: followOf(ends) };
+}
+
+function followOf(ends: readonly (readonly Anchor[])[]): Uint8Array {
+  const follow = new Uint8Array(ends.length * 256);
+  for (const [ending, anchors] of ends.entries())
+    for (const anchor of anchors)
+      for (let byte = 0; byte < 256; byte += 1)
+        if (anchor.follow[byte] === 1)
+          follow[(ending << 8) | byte] = (follow[(ending << 8) | byte] as number) | anchor.shapes;
+  return follow;
 }
 
 function isLower(code: number): boolean {

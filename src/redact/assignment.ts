@@ -1,3 +1,4 @@
+import { BARE, LEAST_BARE, MAX_GAP } from "./anchor-shape.ts";
 import { compileClass } from "./expression.ts";
 import { FAIL, type MatchState, MORE } from "./program.ts";
 
@@ -11,14 +12,11 @@ export interface AssignmentOptions {
 
 /** The longest value; of a longer one this much is taken. */
 export const MAX_VALUE_BYTES = 4096;
-const MAX_GAP = 16;
-const LEAST_BARE = 8;
 /** How far a look goes for what follows a quote. */
 const MAX_LOOK = 32;
 
 /** What may stand directly behind a key that is assigned to. */
 export const ASSIGNMENT_STARTS: Uint8Array = compileClass("[\\\\\"'`)\\] \\t=:,]");
-const BARE = compileClass("[A-Za-z0-9_~+/.!@#^*:-]");
 /** What stands behind a quote that closes a string of JSON; a value does not begin so. */
 const AFTER_QUOTE = compileClass("[,:}\\]\\s]");
 /** How a value of JSON begins, a quote being escaped where the JSON is itself within a string. */

@@ -115,16 +115,19 @@ export function isInvisible(codePoint: number): boolean {
   return (kindsOf(codePoint) & INVISIBLE_POINT) !== 0;
 }
 
-/** By the first two bytes of a UTF-8 sequence, the first being the high one: whether it may be one of the characters above. */
-export const SUSPECT_PAIRS: Uint8Array = suspectPairs();
+/** The characters that {@link isInvisible} knows, in UTF-8: by their first two bytes, then which bytes may follow. */
+export const INVISIBLE_SEQUENCES: readonly (readonly (readonly number[])[])[] = invisibleSequences();
 
-function suspectPairs(): Uint8Array {
-  const pairs = new Uint8Array(65_536);
+function invisibleSequences(): readonly (readonly (readonly number[])[])[] {
+  const found = new Map<string, Set<number>[]>();
   for (const [first, last] of INVISIBLE) {
     for (let codePoint = first; codePoint <= last; codePoint += 1) {
-      const [lead, second] = utf8(String.fromCodePoint(codePoint));
-      pairs[((lead as number) << 8) | (second as number)] = 1;
+      const bytes = utf8(String.fromCodePoint(codePoint));
+      const key = bytes.subarray(0, 2).toHex();
+      const places = found.get(key) ?? Array.from(bytes, () => new Set<number>());
+      for (const [place, byte] of bytes.entries()) places[place]?.add(byte);
+      found.set(key, places);
     }
   }
-  return pairs;
+  return [...found.values()].map((places) => places.map((bytes) => [...bytes]));
 }

@@ -1,13 +1,14 @@
 import { isAscii } from "node:buffer";
 import { concatBytes } from "#src/base/bytes.ts";
+import { ByteFilter } from "./byte-filter.ts";
 import {
   HAN_CHARACTER,
   INVISIBLE_POINT,
+  INVISIBLE_SEQUENCES,
   JOINING_LETTER,
   kindsOf,
   MONGOLIAN_LETTER,
   PICTOGRAPH,
-  SUSPECT_PAIRS,
   TAKES_VARIATION,
 } from "./code-points.ts";
 import { beginsAsJson } from "./json-start.ts";
@@ -88,6 +89,17 @@ function hasEscape(text: Uint8Array): boolean {
   return Buffer.from(text.buffer, text.byteOffset, text.length).includes(ESCAPE);
 }
 
+/** What finds the characters that may go; by whether those written as escapes are meant too. Made on first use. */
+const suspects: [plain?: ByteFilter, escaped?: ByteFilter] = [];
+
+function suspectsOf(escapes: boolean): ByteFilter {
+  const index = escapes ? 1 : 0;
+  suspects[index] ??= new ByteFilter(
+    escapes ? [...INVISIBLE_SEQUENCES, [[BACKSLASH], [LETTER_U]]] : INVISIBLE_SEQUENCES,
+  );
+  return suspects[index];
+}
+
 interface CleaningState {
   held: Uint8Array;
   /** The last code point that was kept. */
@@ -100,26 +112,37 @@ interface CleaningState {
 /** How many bytes at `at`, with those that follow, are surely no character that may go; 0 where it has to be looked at. */
 function plainBytes(text: Uint8Array, at: number, escapes: boolean): number {
   const lead = text[at] as number;
-  const next = text[at + 1];
-  if (lead === BACKSLASH && escapes) return next === undefined || next === LETTER_U ? 0 : next < 0x80 ? 2 : 1;
-  if (lead < 0xc2) return 1;
-  if (at + 4 > text.length || next === undefined) return 0;
-  return SUSPECT_PAIRS[(lead << 8) | next] === 0 ? 1 : 0;
+  if (lead === BACKSLASH && escapes) {
+    const next = text[at + 1];
+    return next === undefined || next === LETTER_U ? 0 : next < 0x80 ? 2 : 1;
+  }
+  return lead < 0xc2 ? 1 : 0;
 }
 
-/** Where the ASCII characters from `at` on end that begin no escape. */
-function asciiEnd(text: Uint8Array, at: number, escapes: boolean): number {
-  let end = at;
-  while (end < text.length) {
-    const byte = text[end] as number;
-    if (byte >= 0x80 || (escapes && byte === BACKSLASH)) break;
-    end += 1;
-  }
-  return end;
+/** Where the last character begins of those that begin from `at` on and before `end`; `otherwise` when there is none. */
+function lastCharacter(text: Uint8Array, at: number, end: number, otherwise: number): number {
+  let last = end - 1;
+  while (last >= at && continues(text[last] as number)) last -= 1;
+  return last >= at ? last : otherwise;
+}
+
+/** Whether at `at` stands an ASCII character that the backslashes before it, from `start` on, escape. */
+function isEscaped(text: Uint8Array, start: number, at: number): boolean {
+  if ((text[at] as number) >= 0x80) return false;
+  let first = at;
+  while (first > start && text[first - 1] === BACKSLASH) first -= 1;
+  return ((at - first) & 1) === 1;
+}
+
+/** Whether a byte goes on with a character of UTF-8. */
+function continues(byte: number): boolean {
+  return (byte & 0xc0) === 0x80;
 }
 
 function cleanText(state: CleaningState, text: Uint8Array, final: boolean, findings: Findings): Uint8Array[] {
   const escapes = state.escapes === true;
+  const filter = suspectsOf(escapes);
+  filter.load(text);
   let kept = EMPTY;
   const { length: end } = text;
   let length = 0;
@@ -130,15 +153,17 @@ function cleanText(state: CleaningState, text: Uint8Array, final: boolean, findi
   let boundary = 0;
   let removed = 0;
   while (at < end) {
-    const ascii = asciiEnd(text, at, escapes);
-    if (ascii > at) {
-      before = ascii - 1;
-      at = ascii;
+    const suspect = filter.next(at);
+    if (suspect > at) {
+      before = lastCharacter(text, at, suspect, before);
+      const escaped = escapes && suspect < end && isEscaped(text, at, suspect);
+      if (escaped) before = suspect - 1;
+      at = escaped ? suspect + 1 : suspect;
       continue;
     }
     const plain = plainBytes(text, at, escapes);
     if (plain > 0) {
-      if (((text[at] as number) & 0xc0) !== 0x80) before = at;
+      if (!continues(text[at] as number)) before = at;
       at += plain;
       continue;
     }

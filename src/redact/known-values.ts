@@ -14,20 +14,30 @@ const BACKSLASH = 0x5c;
  * {@link URL_SAFE} or octet by octet, with hex digits in either case; and each of these JSON-escaped.
  */
 export function encodedForms(value: Uint8Array): Uint8Array[] {
+  // Texts hold an octet a character: sets tell equal ones apart, and most forms of most values are equal.
+  const octets = toOctetText(value);
   const base64 = [0, 1, 2].map((shift) => innerBase64(value, shift));
-  const texts = [
-    ...base64,
-    ...base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_")),
-    ...[value, ...base64.map((text) => utf8(text))].flatMap(urlForms),
-    ...everyOctetEncoded(value),
-  ];
-  const forms = new Map<string, Uint8Array>();
-  for (const form of [value, ...texts.map((text) => utf8(text))]) {
-    for (const variant of [form, ...jsonEscape(form)]) {
-      if (variant.length >= MIN_KNOWN_VALUE_BYTES) forms.set(variant.toHex(), variant);
-    }
+  const texts = new Set([octets, ...base64]);
+  for (const text of base64) texts.add(text.replaceAll("+", "-").replaceAll("/", "_"));
+  for (const text of [octets, ...base64]) addUrlForms(texts, text);
+  addOctetForms(texts, value);
+  const forms = new Set<string>();
+  for (const text of texts) {
+    forms.add(text);
+    if (!JSON_INERT.test(text)) for (const escaped of jsonEscape(text)) forms.add(escaped);
   }
-  return [...forms.values()].sort((a, b) => b.length - a.length);
+  return [...forms]
+    .filter((form) => form.length >= MIN_KNOWN_VALUE_BYTES)
+    .sort((one, other) => other.length - one.length)
+    .map(fromOctetText);
+}
+
+function toOctetText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+}
+
+function fromOctetText(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "latin1"));
 }
 
 /** The base 64 characters that depend on `value` alone when `shift` bytes stand before it in its group. */
@@ -38,46 +48,62 @@ function innerBase64(value: Uint8Array, shift: number): string {
   return padded.toBase64().slice(first, last);
 }
 
+const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).toUpperCase().padStart(2, "0"));
+
 /**
  * What encoders leave as it is besides letters and digits: RFC 3986 strictly; that and slashes; as a component; as a form
  * field, in two habits; as a path; as a whole URL.
  */
 const URL_SAFE = ["-_.~", "-_.~/", "-_.~!'()*", "-_.* ", "-_.~ ", "-_.~!'()*/:@$&+,;=", "-_.~!'()*/:@$&+,;=?#"];
 
-/** The forms in which encoders of URLs write `value`. */
-function urlForms(value: Uint8Array): string[] {
-  return URL_SAFE.flatMap((safe) => {
-    const upper = urlEncode(value, safe).replaceAll(" ", "+");
-    return [upper, lowerHex(upper)];
-  });
-}
+/** For each habit what every octet becomes. */
+const URL_TABLES: readonly (readonly string[])[] = URL_SAFE.map((safe) =>
+  Array.from({ length: 256 }, (_, octet) => {
+    const char = String.fromCharCode(octet);
+    if (char === " " && safe.includes(char)) return "+";
+    return /[A-Za-z0-9]/.test(char) || safe.includes(char) ? char : `%${hexOf(octet)}`;
+  }),
+);
+/** What every encoder of URLs leaves as it is. */
+const URL_INERT = /^[A-Za-z0-9_.-]*$/;
+/** What no writer of JSON escapes. */
+const JSON_INERT = /^[ !#$%'()*+,\-.0-;=?-[\]-~]*$/;
 
-function everyOctetEncoded(value: Uint8Array): string[] {
-  const upper = value.toHex().toUpperCase().replace(/../g, "%$&");
-  return [upper, lowerHex(upper)];
-}
-
-function urlEncode(value: Uint8Array, safe: string): string {
-  let text = "";
-  for (const byte of value) {
-    const char = String.fromCharCode(byte);
-    const kept = /[A-Za-z0-9]/.test(char) || safe.includes(char);
-    text += kept ? char : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+/** The forms in which encoders of URLs write these octets. */
+function addUrlForms(texts: Set<string>, octets: string): void {
+  if (URL_INERT.test(octets)) return;
+  for (const table of URL_TABLES) {
+    let upper = "";
+    for (let i = 0; i < octets.length; i += 1) upper += table[octets.charCodeAt(i)];
+    texts.add(upper);
+    texts.add(lowerHex(upper));
   }
-  return text;
+}
+
+function addOctetForms(texts: Set<string>, value: Uint8Array): void {
+  let upper = "";
+  for (const octet of value) upper += `%${hexOf(octet)}`;
+  texts.add(upper);
+  texts.add(lowerHex(upper));
+}
+
+function hexOf(octet: number): string {
+  return HEX[octet] as string;
 }
 
 function lowerHex(text: string): string {
   return text.replace(/%[0-9A-F]{2}/g, (octet) => octet.toLowerCase());
 }
 
-function jsonEscape(value: Uint8Array): Uint8Array[] {
+function jsonEscape(octets: string): string[] {
   try {
-    const plain = JSON.stringify(fromUtf8(value)).slice(1, -1);
+    const plain = JSON.stringify(fromUtf8(fromOctetText(octets))).slice(1, -1);
     const ascii = plain.replace(/[\u007f-\uffff]/g, escapeCharacter);
     // What is safe to stand in HTML, as some writers of JSON have it.
     const inert = plain.replace(/[<>&\u2028\u2029]/g, escapeCharacter);
-    return [plain, ascii, inert].flatMap((text) => [utf8(text), utf8(text.replaceAll("/", "\\/"))]);
+    return [plain, ascii, inert]
+      .flatMap((text) => [text, text.replaceAll("/", "\\/")])
+      .map((text) => toOctetText(utf8(text)));
   } catch {
     return [];
   }

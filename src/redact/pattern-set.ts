@@ -1,5 +1,6 @@
 import { utf8 } from "#src/base/bytes.ts";
 import { WritError } from "#src/base/errors.ts";
+import { ANY_SHAPE } from "./anchor-shape.ts";
 import { type Anchor, type AnchorIndex, buildAnchorIndex, MIN_ANCHOR_BYTES } from "./anchors.ts";
 import { ASSIGNMENT_STARTS, type AssignmentOptions } from "./assignment.ts";
 import { compileClass, ProgramBuilder } from "./expression.ts";
@@ -33,8 +34,8 @@ export interface SecretPattern {
   readonly accepts?: ValueCheck;
   /** A pattern that knows its secret by what stands around it: where the secret has a format of its own, that id is used. */
   readonly contextual?: boolean;
-  /** Whether the anchor is part of a key that a `=`, `:` or `,` must follow: most words do not get further than that. */
-  readonly assigned?: boolean;
+  /** What must stand behind the anchor, as bits; see {@link hasShape}. Anything when absent. */
+  readonly shapes?: number;
   /** What `expression` matches is a key, and the secret is the value that is assigned to it: see {@link matchAssignment}. */
   readonly assignment?: AssignmentOptions;
 }
@@ -54,7 +55,7 @@ export interface CompiledPattern {
   readonly behind: { readonly table: Uint8Array; readonly least: number; readonly most: number } | undefined;
   readonly accepts: ValueCheck | undefined;
   readonly contextual: boolean;
-  readonly assigned: boolean;
+  readonly shapes: number;
 }
 
 /** Patterns, their program and the index of their anchors; immutable, shared by all scanners. */
@@ -75,7 +76,15 @@ export function compilePatterns(patterns: readonly SecretPattern[]): PatternSet 
       if (text.length < MIN_ANCHOR_BYTES)
         throw new WritError("invalid_argument", `the anchor \`${text}\` is too short`);
       const follow = followOf(program, compiled[owner] as CompiledPattern, text, kinds);
-      return { text, ignoreCase, owner, follow, ...entryBehind(program, compiled[owner] as CompiledPattern, text) };
+      const { shapes } = compiled[owner] as CompiledPattern;
+      return {
+        text,
+        ignoreCase,
+        owner,
+        follow,
+        shapes,
+        ...entryBehind(program, compiled[owner] as CompiledPattern, text),
+      };
     }),
   );
   return { patterns: compiled, program, index: buildAnchorIndex(anchors) };
@@ -92,7 +101,7 @@ function compilePattern(pattern: SecretPattern, builder: ProgramBuilder): Compil
     behind: behind && { table: compileClass(behind.charClass), least: behind.least, most: behind.most },
     accepts: pattern.accepts,
     contextual: pattern.contextual ?? false,
-    assigned: pattern.assigned ?? false,
+    shapes: pattern.shapes ?? ANY_SHAPE,
   };
 }
 

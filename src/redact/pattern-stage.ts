@@ -1,5 +1,6 @@
 import { WritError } from "#src/base/errors.ts";
-import { type Anchor, type AnchorCursor, nextAnchor } from "./anchors.ts";
+import { hasShape } from "./anchor-shape.ts";
+import { type Anchor, type AnchorCursor, ENDING, nextAnchor } from "./anchors.ts";
 import { matchAssignment } from "./assignment.ts";
 import { compileClass } from "./expression.ts";
 import { type CompiledPattern, MAX_LOOK_BEHIND, type PatternSet } from "./pattern-set.ts";
@@ -9,17 +10,6 @@ import { ByteSink, type Findings, isEscapeLetter, type Stage } from "./stage.ts"
 const ALNUM = compileClass("[A-Za-z0-9]");
 const WORD = compileClass("[A-Za-z0-9_-]");
 const HEX = compileClass("[0-9A-Fa-f]");
-const KEY = compileClass("[A-Za-z0-9_.-]");
-const GAP = compileClass("[ \\t\"'`\\\\)\\]]");
-const NONE = 0;
-const ASSIGNED = 1;
-const LISTED = 2;
-/** By byte: whether it is an operator, or the comma that only some patterns take for one. */
-const OPERATOR = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte === 0x3d || byte === 0x3a ? ASSIGNED : byte === 0x2c ? LISTED : NONE,
-);
-/** How far an operator may stand from its anchor, for an assigned pattern; further than any such pattern reaches. */
-const MAX_KEY_REST = 64;
 const BACKSLASH = 0x5c;
 const PERCENT = 0x25;
 /** What is kept of the bytes already given out: a pattern may look at them. */
@@ -53,7 +43,7 @@ export class PatternStage implements Stage {
       emitted: 0,
       at: 0,
       pending: NOTHING_PENDING,
-      cursor: { node: 0, end: 0 },
+      cursor: { row: 0, end: 0 },
       output: new ByteSink(),
       counts: new Int32Array(set.patterns.length),
     };
@@ -137,11 +127,11 @@ function forget(scan: Scan, dropped: number): void {
 function scanBytes(scan: Scan, final: boolean): void {
   const { index } = scan.set;
   const bytes = scan.bytes;
-  const pairs = new Uint16Array(bytes.buffer, 0, bytes.length >> 1);
+  index.filter.load(bytes);
   scan.pending = NOTHING_PENDING;
   let at = scan.at;
   while (true) {
-    at = nextAnchor(index, bytes, pairs, at, scan.cursor);
+    at = nextAnchor(index, bytes, at, scan.cursor);
     scan.at = at;
     if (at === bytes.length) return;
     const outcome = tryAnchors(scan, at, final);
@@ -159,19 +149,20 @@ function scanBytes(scan: Scan, final: boolean): void {
  * anchor is where the cursor is.
  */
 function tryAnchors(scan: Scan, start: number, final: boolean): number {
-  const { classOf, next, width, ends } = scan.set.index;
+  const { classOf, next, ends } = scan.set.index;
   const bytes = scan.bytes;
   const length = bytes.length;
-  let { node, end: position } = scan.cursor;
+  let { row, end: position } = scan.cursor;
   while (true) {
-    const anchors = ends[node];
-    if (anchors !== undefined) {
-      const outcome = tryPatterns(scan, anchors, start, position, final);
+    const ending = next[row + ENDING] as number;
+    if (ending !== 0) {
+      const outcome = tryPatterns(scan, ends[ending] as readonly Anchor[], start, position, final);
       if (outcome !== FAIL) return outcome;
     }
     if (position >= length) return final ? FAIL : MORE;
-    node = next[node * width + (classOf[bytes[position] as number] as number)] as number;
-    if (node === 0) return FAIL;
+    const cell = next[row + (classOf[bytes[position] as number] as number)] as number;
+    if (cell === 0) return FAIL;
+    row = cell >> 1;
     position += 1;
   }
 }
@@ -179,16 +170,12 @@ function tryAnchors(scan: Scan, start: number, final: boolean): number {
 /** The same for the anchors that stand from `start` to `end`. */
 function tryPatterns(scan: Scan, anchors: readonly Anchor[], start: number, end: number, final: boolean): number {
   const following = end < scan.bytes.length ? byteAt(scan, end) : -1;
-  let operator = -1;
   for (let i = 0; i < anchors.length; i += 1) {
     const anchor = anchors[i] as Anchor;
     if (following >= 0 && anchor.follow[following] === 0) continue;
     const { owner } = anchor;
     const pattern = scan.set.patterns[owner] as CompiledPattern;
-    if (pattern.assigned) {
-      if (operator < 0) operator = operatorBehind(scan, end);
-      if (operator === NONE || (operator === LISTED && pattern.assignment?.comma !== true)) continue;
-    }
+    if (!hasShape(pattern.shapes, scan.bytes, end)) continue;
     const outcome = tryPattern(scan, pattern, anchor, start, final);
     if (outcome === FAIL) continue;
     const decided = outcome === MORE ? MORE : moreSpecific(scan, owner, final);
@@ -219,16 +206,6 @@ function tryPattern(scan: Scan, pattern: CompiledPattern, anchor: Anchor, at: nu
   const { accepts } = pattern;
   if (accepts === undefined || accepts(scan.bytes, match.captureStart, match.captureEnd)) return matched;
   return match.judgedEnd >= 0 && accepts(scan.bytes, match.captureStart, match.judgedEnd) ? matched : FAIL;
-}
-
-/** The operator behind the key that goes on at `at`: {@link ASSIGNED}, also where it is not seen yet, {@link LISTED} or {@link NONE}. */
-function operatorBehind(scan: Scan, at: number): number {
-  const bytes = scan.bytes;
-  let position = at;
-  const limit = Math.min(bytes.length, at + MAX_KEY_REST);
-  while (position < limit && KEY[bytes[position] as number] === 1) position += 1;
-  while (position < limit && GAP[bytes[position] as number] === 1) position += 1;
-  return position === limit ? ASSIGNED : (OPERATOR[bytes[position] as number] as number);
 }
 
 /** Where the match would begin, or a position before all that is held when what stands before the anchor rules it out. */
@@ -262,13 +239,14 @@ function moreSpecific(scan: Scan, owner: number, final: boolean): number {
   if (!(patterns[owner] as CompiledPattern).contextual) return owner;
   const match = scan.match;
   const { captureStart, captureEnd } = match;
-  const { classOf, next, width, ends } = index;
+  const { classOf, next, ends } = index;
   let found = owner;
-  let node = 0;
+  let row = 0;
   for (let at = captureStart; at < captureEnd && found === owner; at += 1) {
-    node = next[node * width + (classOf[byteAt(scan, at)] as number)] as number;
-    if (node === 0) break;
-    for (const anchor of ends[node] ?? []) {
+    const cell = next[row + (classOf[byteAt(scan, at)] as number)] as number;
+    if (cell === 0) break;
+    row = cell >> 1;
+    for (const anchor of ends[next[row + ENDING] as number] as readonly Anchor[]) {
       const candidate = patterns[anchor.owner] as CompiledPattern;
       if (candidate.contextual || found !== owner) continue;
       const outcome = tryPattern(scan, candidate, anchor, captureStart, final);

@@ -1,3 +1,4 @@
+import { ENDED_VALUE, LISTED_VALUE, PAIRED_NAME, PAIRED_VALUE, QUOTED_VALUE, USERINFO, VALUE } from "./anchor-shape.ts";
 import type { SecretPattern } from "./pattern-set.ts";
 import { isLikelyCredential, isLikelyName, isLikelyPassword, isLikelyRandom, isLiteral } from "./plausible.ts";
 
@@ -11,14 +12,15 @@ function anyCase(
   return { id, anchors, expression, ignoreCase: true, left: "any", contextual: true, ...(accepts && { accepts }) };
 }
 
-/** A pattern whose anchor is in a key that is assigned to. */
+/** A pattern whose anchor is in a key that is assigned to, with what may stand behind that. */
 function assigned(
   id: string,
   anchors: readonly string[],
+  shapes: number,
   expression: string,
-  accepts: SecretPattern["accepts"],
+  accepts?: SecretPattern["accepts"],
 ): SecretPattern {
-  return { ...anyCase(id, anchors, expression, accepts), assigned: true };
+  return { ...anyCase(id, anchors, expression, accepts), shapes };
 }
 
 const KEYS = "[A-Za-z0-9_.-]{0,24}";
@@ -69,6 +71,7 @@ const PROTOCOL: readonly SecretPattern[] = [
   {
     ...anyCase("url-userinfo", ["://"], "://([^\\s/:@?#\"'`\\\\<>{}$[\\]]{0,100}:[^\\s/@\"'`\\\\<>{}$[\\]]{1,300})@"),
     left: "word",
+    shapes: USERINFO,
   },
   anyCase(
     "user-option",
@@ -81,9 +84,10 @@ const PROTOCOL: readonly SecretPattern[] = [
     ["machine "],
     '(machine[ \\t]{1,4}[^\\s"\\\\]{1,100}[ \\t]{0,4}(?:\\r?\\n)?[ \\t]{0,8}login[ \\t]{1,4}[^\\s"\\\\]{1,100}[ \\t]{0,4}(?:\\r?\\n)?[ \\t]{0,8}password[ \\t]{1,4}[^\\s"\\\\]{1,200})',
   ),
-  anyCase(
+  assigned(
     "connection-string",
     ["user id", "userid", "uid", "user="],
+    ENDED_VALUE,
     '(?:user[ ]?id|uid|user)[ ]{0,2}=[ ]{0,2}([^;"\\s\\\\]{1,100};[ ]{0,4}(?:["\' &]{0,8})(?:password|pwd)[ ]{0,2}=[ ]{0,2}[^;"\\s\\\\]{1,200})',
   ),
 ];
@@ -97,12 +101,14 @@ const PAIRS: readonly SecretPattern[] = [
   assigned(
     "login-pair",
     ["user"],
+    PAIRED_VALUE,
     `user[A-Za-z_]{0,12}[ \\t]{0,4}=[ \\t]{0,4}([A-Za-z0-9_@-]{5,80}${NEXT_KEY}[ \\t]{0,4}=[ \\t]{0,4}[^\\s"'.(){},;$\\\\]{3,100})(?![(.\\[])`,
     isLikelyName,
   ),
   assigned(
     "login-name",
     ["user"],
+    PAIRED_NAME,
     `user[A-Za-z_]{0,12}(?:\\\\?["'])?[\\])]{0,2}${GAP}(?:=>|:=|=|:)${GAP}\\\\?["'](?![,:}\\]\\s])([^\\s"',;\\\\]{1,80})(?=\\\\?["']${NEXT_KEY}(?:\\\\?["'])?[\\])]{0,2}${GAP}(?:=>|:=|=|:))`,
     isLiteral,
   ),
@@ -110,7 +116,7 @@ const PAIRS: readonly SecretPattern[] = [
 
 const ASSIGNMENTS: readonly SecretPattern[] = [
   ...PASSWORD_KEYS.map(([anchor, rest]) => ({
-    ...assigned("password", [anchor], `${anchor}${rest}${KEYS}`, isLikelyPassword),
+    ...assigned("password", [anchor], VALUE | QUOTED_VALUE, `${anchor}${rest}${KEYS}`, isLikelyPassword),
     assignment: {},
   })),
   anyCase("stated-password", ["password is "], "password is [\"'\\\\]{0,2}([^\\s\"'\\\\]{6,100})[\"'\\\\]", isLiteral),
@@ -121,7 +127,7 @@ const ASSIGNMENTS: readonly SecretPattern[] = [
     isLiteral,
   ),
   ...SECRET_ANCHORS.map((anchor) => ({
-    ...assigned("secret", [anchor], `${anchor}${KEYS}`, isLikelyRandom),
+    ...assigned("secret", [anchor], VALUE | QUOTED_VALUE | LISTED_VALUE, `${anchor}${KEYS}`, isLikelyRandom),
     assignment: { comma: true },
   })),
 ];

@@ -43,5 +43,5 @@ function report(name: string, bytes: Uint8Array, rounds: number, floor: number):
   console.log(JSON.stringify(line));
 }
 
-for (const [name, bytes] of ordinary(4_000_000)) report(name, bytes, 8, CLEAN_FLOOR);
+for (const [name, bytes] of ordinary(4_000_000)) report(name, bytes, 24, CLEAN_FLOOR);
 for (const [name, bytes] of hostile(ANCHORS, 500_000)) report(`hostile ${name}`, bytes, 16, ANY_FLOOR);

@@ -33,6 +33,18 @@ const ENGLISH =
 const MINIFIED =
   'function e(t,n){var r=t.key,o=n.token||null;return o&&o.type==="password"?i(o,{type:"password",secret:!0}):a.map(function(e){return e.user?e.user.name:u[e.id]}).filter(Boolean)}const l={password:s,username:c,token:p};';
 
+const ANSWER = {
+  login: "octocat",
+  node_id: "MDQ6VXNlcjU4MzIzMQ==",
+  avatar_url: "https://avatars.githubusercontent.com/u/583231?v=4",
+  url: "https://api.github.com/users/octocat",
+  followers_url: "https://api.github.com/users/octocat/followers",
+  user_view_type: "public",
+  site_admin: false,
+};
+const LOG =
+  "2026-01-02T03:38:02.123Z INFO  user=octocat request id=7f3a9c GET /api/v1/users/123?page=2 200 12ms key-value auth=ok\n";
+
 /** Ordinary input, by name. */
 export function ordinary(bytes: number): ReadonlyMap<string, Uint8Array> {
   return new Map([
@@ -40,6 +52,12 @@ export function ordinary(bytes: number): ReadonlyMap<string, Uint8Array> {
     ["english", repeated(ENGLISH, bytes)],
     ["minified", repeated(MINIFIED, bytes)],
     ["unicode", repeated("Der Schlüssel paßt nicht: 漢字かな交じり文、éàü. ", bytes)],
+    ["api answer", repeated(`${JSON.stringify(ANSWER)},`, bytes)],
+    ["log", repeated(LOG, bytes)],
+    [
+      "typographic",
+      repeated("The agent’s “token” — it said… that’s how it’s done; “users” forget passwords – ever. ", bytes),
+    ],
     ["base64", repeated("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk", bytes)],
   ]);
 }
@@ -70,6 +88,13 @@ export function hostile(anchors: readonly string[], bytes: number): ReadonlyMap<
     ["long base64", repeated("QUJD", bytes)],
     ["quotes", repeated(`password='a b" pwd="c d' pass = \\'x y`, bytes)],
     ["json escapes", concat('{"', repeated("\\u200b\\ud83d\\udc69", bytes))],
+    ["json escapes, seen", concat('{"', repeated("\\u0041", bytes))],
+    ["backslashes", concat('{"', repeated("\\\\u", bytes))],
+    ["uid", repeated("uid", bytes)],
+    ["uid=", repeated("uid=", bytes)],
+    ["user", repeated("user", bytes)],
+    ["user, paired", repeated("user=aaaaa, p", bytes)],
+    ["://, long", repeated(`://${"a".repeat(20)}:${"b".repeat(60)}`, bytes)],
     ["psexec", repeated("psexec a -a ", bytes)],
     ["okta", repeated("okta", bytes)],
     ["$5$", repeated("$5$", bytes)],
