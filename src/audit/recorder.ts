@@ -1,8 +1,10 @@
+import { toHex } from "#src/base/bytes.ts";
 import { canonicalize, type Json } from "#src/base/canonical-json.ts";
-import { WritError } from "#src/base/errors.ts";
+import { invariant, WritError } from "#src/base/errors.ts";
 import { type EventId, type IdSource, newId, type SubjectId, type TenantId } from "#src/base/ids.ts";
-import { type PersonalValue, personalValue } from "#src/ledger/personal.ts";
-import type { Blob, Committed, Statement, Unit, UnitResult } from "#src/store/unit.ts";
+import { randomBytes } from "#src/crypto/random.ts";
+import { type PersonalValue, personalPlace, personalValue } from "#src/ledger/personal.ts";
+import type { Blob, Committed, Statement, TokenDraft, Unit, UnitResult } from "#src/store/unit.ts";
 import type { Writer } from "#src/store/writer.ts";
 
 /** Seals what is personal under its subject's key. The vault is one. */
@@ -43,8 +45,12 @@ export interface Change {
   readonly expectEpoch?: number;
   readonly raisesEpoch?: boolean;
   readonly countsAgainstQuota?: boolean;
+  /** Bytes of events that pruning gives back to the tenant's quota; negative for what is restored. */
+  readonly freesBytes?: number;
   /** Recorded though the clock be behind: for what takes rights away, or tells what happened. Nothing is granted by it. */
   readonly ignoresClock?: boolean;
+  /** A token that comes into being with the event, which says {@link CID_ROOM} where its CID belongs. */
+  readonly token?: Omit<TokenDraft, "cidAt">;
   /** Nobody waits for it: it may join the next commit instead of causing one. */
   readonly canWait?: boolean;
 }
@@ -76,6 +82,19 @@ export interface RecorderDependencies {
 
 const encoder = new TextEncoder();
 
+/**
+ * Stands in an event's data until its token is signed: as long as a token's CID, and nothing that anybody could have
+ * written there, since it is made anew in each process and never leaves it.
+ */
+export const CID_ROOM = `b${toHex(randomBytes(29))}`;
+
+function withRoom(token: Change["token"], dataJson: string): { readonly token?: TokenDraft } {
+  if (token === undefined) return {};
+  const cidAt = dataJson.indexOf(CID_ROOM);
+  invariant(cidAt !== -1, "an event that comes with a token has room for its cid");
+  return { token: { ...token, cidAt } };
+}
+
 /** Documents known to be stored already; more are sent again, which costs time and nothing else. */
 const MAX_KNOWN_BLOBS = 50_000;
 
@@ -96,14 +115,16 @@ export function createRecorder({ writer, sealer, ids }: RecorderDependencies): R
   const tryRecord = async (change: Change): Promise<UnitResult> => {
     const id = change.id ?? newId("event", ids);
     const blobs = newBlobs(change);
+    const dataJson = await composeData(change, id, sealer);
     const unit: Unit = {
       tenant: change.tenant,
       statements: change.statements ?? [],
-      event: { id, type: change.type, actor: change.actor, dataJson: await composeData(change, id, sealer) },
+      event: { id, type: change.type, actor: change.actor, dataJson, ...withRoom(change.token, dataJson) },
       ...(blobs.length === 0 ? {} : { blobs }),
       ...(change.expectEpoch === undefined ? {} : { expectEpoch: change.expectEpoch }),
       raisesEpoch: change.raisesEpoch ?? false,
       countsAgainstQuota: change.countsAgainstQuota ?? false,
+      ...(change.freesBytes === undefined ? {} : { freesBytes: change.freesBytes }),
       ignoresClock: change.ignoresClock ?? false,
     };
     const result = await writer.submit(unit, { canWait: change.canWait ?? false });
@@ -125,7 +146,7 @@ export function createRecorder({ writer, sealer, ids }: RecorderDependencies): R
 
 /** What a sealed value is bound to: it opens in this event, as this member, alone. */
 export function personalBinding(eventId: string, member: string): string {
-  return `event ${eventId} ${member}`;
+  return personalPlace(eventId, member);
 }
 
 /** A new event id. */

@@ -35,10 +35,14 @@ const RESERVED_IDS: ReadonlySet<string> = new Set(["file", "mcp", "shell", "writ
  */
 export function parseRouteTable(json: Json): RouteTable {
   const fields = new Fields(json, "table");
-  const id = fields.text("id", (text) => TABLE_ID.test(text) && !RESERVED_IDS.has(text));
+  const id = fields.text(
+    "id",
+    (text) => TABLE_ID.test(text) && !RESERVED_IDS.has(text),
+    "a lower-case name of its own",
+  );
   const table: RouteTable = {
     id,
-    version: fields.text("version", (text) => VERSION.test(text)),
+    version: fields.text("version", (text) => VERSION.test(text), 'a text such as "1" or "2026-01"'),
     routes: fields.list("routes", MAX_ROUTES).map((route, index) => parseRoute(route, `routes[${index}]`, id)),
     ...fields.optional("caseFold", () => fields.names("caseFold")),
     ...fields.optional("encodedSlash", () => fields.names("encodedSlash")),
@@ -160,10 +164,10 @@ class Fields {
     return this.has(key) ? ({ [key]: parse() } as { readonly [name in Key]?: Value }) : {};
   }
 
-  text(key: string, isValid: (text: string) => boolean = () => true): string {
+  text(key: string, isValid: (text: string) => boolean = () => true, expected = "a text"): string {
     const value = this.required(key);
     if (typeof value !== "string" || value === "" || value.length > MAX_TEXT || !isValid(value)) {
-      return this.fail(key, "is malformed");
+      return this.fail(key, `is malformed: ${expected} was expected`);
     }
     return value;
   }

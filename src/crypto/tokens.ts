@@ -52,7 +52,7 @@ export function matchesTokenHash(secret: string, hash: Uint8Array): boolean {
 }
 
 function hashSecret(secret: string): Uint8Array {
-  return sha256("writ.token.v1\n", secret);
+  return sha256(`writ.token.v1\n${secret}`);
 }
 
 /** CRC-32 in base 62, six characters: lets a scanner recognise a leaked credential without asking anyone. */

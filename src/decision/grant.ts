@@ -1,12 +1,10 @@
-import { toBase64Url } from "#src/base/bytes.ts";
 import { WritError } from "#src/base/errors.ts";
-import type { ApprovalId, DecisionId, IdSource, TenantId, TokenId } from "#src/base/ids.ts";
+import type { DecisionId, IdSource, TenantId, TokenId } from "#src/base/ids.ts";
 import type { AgentPrincipal } from "#src/identity/authenticate.ts";
 import { didOfSigner } from "#src/ucan/did-key.ts";
 import type { Ipld } from "#src/ucan/ipld.ts";
-import { mintDelegation } from "#src/ucan/mint.ts";
+import { draftDelegation } from "#src/ucan/mint.ts";
 import type { Keyring } from "#src/vault/keyring.ts";
-import type { MintedWrit } from "./outcome.ts";
 import type { Target } from "./target.ts";
 
 /** What a writ's `meta` says. Signed with the rest, so that what checks it needs no look-up. */
@@ -19,6 +17,8 @@ export interface WritMeta {
   readonly uses: "one" | "many";
   /** Whether a person vouched. */
   readonly cosigned: boolean;
+  /** The CID of the token that says so: taking it back refuses the writ. */
+  readonly cosigner?: string;
 }
 
 /** What a writ is minted for. */
@@ -27,7 +27,8 @@ export interface GrantRequest {
   readonly target: Target;
   /** Where the call was given: the writ is good for it alone. */
   readonly callDigest?: string;
-  readonly approval?: ApprovalId;
+  /** The CID of the cosigner's token, where a person vouched. */
+  readonly cosigner?: string;
   readonly decisionId: DecisionId;
   readonly ttlSeconds: number;
   /** Milliseconds. */
@@ -43,25 +44,35 @@ export function checkLifetime(seconds: number): void {
   throw new WritError("invalid_argument", `a writ is good for 1 to ${MAX_LIFETIME_SECONDS} whole seconds`);
 }
 
+/** A writ before it is signed: the commit that records the decision does that. */
+export interface WritDraft {
+  /** The tenant's key that is to sign. */
+  readonly keyId: string;
+  readonly signedBytes: Uint8Array;
+  /** Milliseconds. */
+  readonly expiresAt: number;
+  readonly singleUse: boolean;
+}
+
 /**
- * Mints a writ: one command on one resource, for one agent, for a minute. A writ for a `write` or `danger` command, or from
+ * Drafts a writ: one command on one resource, for one agent, for a minute. A writ for a `write` or `danger` command, or from
  * an approval, is single-use.
  */
-export function mintWrit(keyring: Keyring, ids: IdSource, request: GrantRequest): MintedWrit {
+export function draftWrit(keyring: Keyring, ids: IdSource, request: GrantRequest): WritDraft {
   const { principal, target, callDigest, now } = request;
-  const signer = keyring.ucanSigner(principal.tenant);
+  const { id: keyId, signer } = keyring.tokenKey(principal.tenant);
   const tenantDid = didOfSigner(signer);
-  const singleUse = target.tier !== "read" || request.approval !== undefined;
+  const singleUse = target.tier !== "read" || request.cosigner !== undefined;
   const expiresAtSeconds = Math.floor(now / 1000) + request.ttlSeconds;
   const meta: WritMeta = {
     tenant: principal.tenant,
     decision: request.decisionId,
     key: principal.token,
     uses: singleUse ? "one" : "many",
-    cosigned: request.approval !== undefined,
+    cosigned: request.cosigner !== undefined,
+    ...(request.cosigner === undefined ? {} : { cosigner: request.cosigner }),
   };
-  const { bytes, cid } = mintDelegation({
-    signer,
+  const signedBytes = draftDelegation({
     issuerDid: tenantDid,
     subjectDid: tenantDid,
     audienceDid: principal.agent.did,
@@ -71,7 +82,7 @@ export function mintWrit(keyring: Keyring, ids: IdSource, request: GrantRequest)
     nonce: ids.random(12),
     meta: { ...meta },
   });
-  return { token: toBase64Url(bytes), cid, expiresAt: expiresAtSeconds * 1000, singleUse };
+  return { keyId, signedBytes, expiresAt: expiresAtSeconds * 1000, singleUse };
 }
 
 /** What the policies of a writ, and of every delegation below it, are evaluated over. */

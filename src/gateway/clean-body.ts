@@ -1,3 +1,4 @@
+import { concatBytes } from "#src/base/bytes.ts";
 import { isWritError, WritError } from "#src/base/errors.ts";
 import { createSanitizer } from "#src/redact/redact.ts";
 import type { Replacer } from "./rewrite-origin.ts";
@@ -22,6 +23,35 @@ export interface CleanedBody {
   readonly bytes: () => number;
 }
 
+/** A short answer, cleaned. */
+export interface CleanedWhole {
+  readonly bytes: Uint8Array;
+  /** What was redacted, by pattern. */
+  readonly findings: ReadonlyMap<string, number>;
+}
+
+/**
+ * Reads a body that has no encoding to its end and cleans it: what {@link cleanBody} gives, without the streams, which
+ * cost more than all else that is done to a short answer.
+ */
+export async function cleanWhole(cleaning: Omit<BodyCleaning, "encoding">): Promise<CleanedWhole> {
+  const cleaner = createCleaner(cleaning);
+  const reader = cleaning.body.getReader();
+  const parts: Uint8Array[] = [];
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      parts.push(...cleaner.push(value));
+    }
+  } catch (error) {
+    reader.cancel(error).catch(() => undefined);
+    throw error;
+  }
+  parts.push(...cleaner.finish());
+  return { bytes: concatBytes(...parts), findings: cleaner.findings() };
+}
+
 /** Encodings that can be read, and so be cleaned. */
 const DECODERS: ReadonlyMap<string, "gzip" | "deflate"> = new Map([
   ["gzip", "gzip"],
@@ -34,26 +64,38 @@ const DECODERS: ReadonlyMap<string, "gzip" | "deflate"> = new Map([
  * cleaned is not passed on.
  */
 export function cleanBody(cleaning: BodyCleaning): CleanedBody {
-  const sanitizer = createSanitizer({ knownValues: cleaning.knownValues, mode: "auto" });
-  const { replacer, maxBytes } = cleaning;
+  const cleaner = createCleaner(cleaning);
   let bytes = 0;
-  let decoded = 0;
   const transform = new TransformStream<Uint8Array, Uint8Array>({
     transform: (chunk, controller) => {
-      decoded += chunk.length;
-      if (decoded > maxBytes) throw new WritError("upstream_too_large");
-      const input = replacer === undefined ? chunk : replacer.push(chunk);
-      for (const part of sanitizer.push(input)) bytes += emit(controller, part);
+      for (const part of cleaner.push(chunk)) bytes += emit(controller, part);
     },
     flush: (controller) => {
-      const rest = replacer === undefined ? [] : sanitizer.push(replacer.finish());
-      for (const part of [...rest, ...sanitizer.finish()]) bytes += emit(controller, part);
+      for (const part of cleaner.finish()) bytes += emit(controller, part);
     },
   });
   return {
     body: decode(cleaning.body, cleaning.encoding).pipeThrough(transform),
-    findings: () => sanitizer.findings(),
+    findings: cleaner.findings,
     bytes: () => bytes,
+  };
+}
+
+/** The bound, the rewriting of addresses and the sanitizer in a row; `push` throws `upstream_too_large`. */
+function createCleaner({ knownValues, replacer, maxBytes }: Omit<BodyCleaning, "body" | "encoding">) {
+  const sanitizer = createSanitizer({ knownValues, mode: "auto" });
+  let decoded = 0;
+  return {
+    push: (chunk: Uint8Array): readonly Uint8Array[] => {
+      decoded += chunk.length;
+      if (decoded > maxBytes) throw new WritError("upstream_too_large");
+      return sanitizer.push(replacer === undefined ? chunk : replacer.push(chunk));
+    },
+    finish: (): readonly Uint8Array[] => {
+      const rest = replacer === undefined ? [] : sanitizer.push(replacer.finish());
+      return [...rest, ...sanitizer.finish()];
+    },
+    findings: () => sanitizer.findings(),
   };
 }
 

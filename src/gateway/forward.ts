@@ -14,7 +14,7 @@ import type { Connection, Connections } from "#src/vault/connections.ts";
 import type { Injection } from "#src/vault/credential.ts";
 import type { ActiveCalls } from "./active-calls.ts";
 import type { ProxyBody } from "./call-body.ts";
-import { type CleanedBody, cleanBody, decodedFrom } from "./clean-body.ts";
+import { type CleanedBody, cleanBody, cleanWhole, decodedFrom } from "./clean-body.ts";
 import type { ProxyAnswer } from "./proxy-call.ts";
 import { cleanHeaders, proxyBase } from "./response-headers.ts";
 import { createOriginReplacer } from "./rewrite-origin.ts";
@@ -170,28 +170,27 @@ class Forwarding {
     const address = { connection, publicUrl: this.deps.publicUrl, path: this.call.target.call.path };
     const encoding = encodingOf(response);
     const { headers, redactions } = cleanHeaders(response.headers, address, injection.knownValues);
-    const cleaned = cleanBody({
+    const cleaning = {
       body: response.body,
-      encoding,
       knownValues: injection.knownValues,
       replacer: this.rewritesOrigin(response)
         ? createOriginReplacer(connection.origin + connection.basePath, proxyBase(address))
         : undefined,
       maxBytes: connection.settings.maxResponseBytes ?? this.deps.maxResponseBytes,
-    });
+    };
     const answer = { kind: "response", status: response.status, headers, decisionId: this.call.decisionId } as const;
     const length = Number(headerOf(response, "content-length") ?? "NaN");
     if (hasNoBody(this.call.target.call.method, response.status)) {
-      await cleaned.body.cancel();
+      await response.body.cancel();
       await this.endAnswered(0, new Map());
       return { ...answer, body: null, redactions };
     }
     if (length <= BUFFERED_BYTES && encoding === undefined) {
-      const body = new Uint8Array(await new Response(cleaned.body).arrayBuffer());
-      const found = sum(cleaned.findings()) + redactions;
-      await this.endAnswered(body.length, cleaned.findings());
-      return { ...answer, body, redactions: found };
+      const { bytes, findings } = await cleanWhole(cleaning);
+      await this.endAnswered(bytes.length, findings);
+      return { ...answer, body: bytes, redactions: sum(findings) + redactions };
     }
+    const cleaned = cleanBody({ ...cleaning, encoding });
     const body = encoding === undefined ? cleaned.body : await decodedFrom(cleaned.body);
     return { ...answer, body: this.recordEnd({ ...cleaned, body }), redactions: undefined };
   }

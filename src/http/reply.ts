@@ -35,14 +35,27 @@ export function securityHeaders(isTls: boolean): Readonly<Record<string, string>
 export function toResponse(reply: Reply, security: Readonly<Record<string, string>>, requestId: string): Response {
   const status = reply.status ?? 200;
   if (reply.upstreamHeaders !== undefined) return upstreamResponse(reply, reply.upstreamHeaders, security, requestId);
-  const headers: Record<string, string> = { ...security, "writ-request-id": requestId };
+  const headers = new Headers(headersOf(security));
+  headers.set("writ-request-id", requestId);
   let body = reply.body ?? null;
   if (reply.json !== undefined) {
     body = JSON.stringify(status >= 400 ? { ...(reply.json as object), request_id: requestId } : reply.json);
   }
-  if (body !== null) headers["content-type"] = reply.contentType ?? JSON_TYPE;
-  for (const name in reply.headers) headers[name] = reply.headers[name] as string;
+  if (body !== null) headers.set("content-type", reply.contentType ?? JSON_TYPE);
+  for (const name in reply.headers) headers.set(name, reply.headers[name] as string);
   return new Response(body as BodyInit | null, { status, headers });
+}
+
+const compiled = new WeakMap<object, Headers>();
+
+/** The same headers in the runtime's own form, which it copies in a fraction of the time that reading an object takes. */
+function headersOf(security: Readonly<Record<string, string>>): Headers {
+  let headers = compiled.get(security);
+  if (headers === undefined) {
+    headers = new Headers(security);
+    compiled.set(security, headers);
+  }
+  return headers;
 }
 
 /** Statuses whose responses have no body (RFC 9110 sections 15.3.5, 15.3.6, 15.4.5). */

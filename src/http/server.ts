@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync, statSync } from "node:fs";
 import type { Server } from "bun";
 import type { Clock } from "#src/base/clock.ts";
 import { messageOf, WritError } from "#src/base/errors.ts";
@@ -51,6 +51,8 @@ const IDLE_SECONDS = 30;
 const OPERATOR_IDLE_SECONDS = 255;
 /** `minVersion` of TLS 1.3 (RFC 8446 section 4.2.1). */
 const TLS_1_3 = 0x0304;
+/** Bits of a file's mode that let in whoever is neither its owner nor of its group. */
+const OTHERS = 0o007;
 
 type BunServer = Server<undefined>;
 
@@ -202,5 +204,12 @@ function readTls({ certFile, keyFile }: TlsFiles): Bun.TLSOptions {
     }
   };
   const options = { cert: read("WRIT_TLS_CERT", certFile), key: read("WRIT_TLS_KEY", keyFile), minVersion: TLS_1_3 };
+  // A group may share certificates, as on many hosts; everybody may not.
+  if ((statSync(keyFile).mode & OTHERS) !== 0) {
+    throw new WritError(
+      "key_material_unsafe",
+      `\`WRIT_TLS_KEY\`: \`${keyFile}\` can be read by every user of this host`,
+    );
+  }
   return options as Bun.TLSOptions;
 }

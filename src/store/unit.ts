@@ -21,6 +21,21 @@ export interface EventDraft {
   readonly actor: string;
   /** RFC 8785 form of the event's `data`; personal values in it are sealed already. */
   readonly dataJson: string;
+  /** A token that comes into being with the event. */
+  readonly token?: TokenDraft;
+}
+
+/**
+ * A token that the writer's thread signs: signing costs the main thread more than anything else that a decision needs.
+ * Its CID is known with its signature, and stands in the event.
+ */
+export interface TokenDraft {
+  /** One of the keys that the writer was given. */
+  readonly keyId: string;
+  /** What the signature is over. */
+  readonly signedBytes: Uint8Array;
+  /** Where in `dataJson` the CID belongs; what stands there now is as long as one. */
+  readonly cidAt: number;
 }
 
 /** A document that an event refers to by its hash. */
@@ -46,6 +61,8 @@ export interface Unit {
   readonly raisesEpoch?: boolean;
   /** Units of agents stop at the tenant's quota; those of operators do not, so that a full tenant can still be governed. */
   readonly countsAgainstQuota?: boolean;
+  /** Bytes of events that are the tenant's no more, so that the quota has room for others; negative for what comes back. */
+  readonly freesBytes?: number;
   /** Only the operator's acceptance of the clock itself sets it. */
   readonly ignoresClock?: boolean;
 }
@@ -60,6 +77,8 @@ export interface Committed {
   readonly at: number;
   /** The tenant's authority epoch after the unit. */
   readonly epoch: number;
+  /** The signed token, where the event came with a draft of one: base64url, and its CID. */
+  readonly token?: { readonly text: string; readonly cid: string };
 }
 
 /** Why a unit was not applied. Nothing of it is in the database. */

@@ -25,12 +25,19 @@ export interface SealKeyRequest {
   readonly sealSeed: Uint8Array;
 }
 
+/** Sign tokens that name this key with it. */
+export interface TokenKeyRequest {
+  readonly kind: "token_key";
+  readonly id: string;
+  readonly seed: Uint8Array;
+}
+
 /** Finish: the write-ahead log is folded into the database. */
 export interface CloseRequest {
   readonly kind: "close";
 }
 
-export type WriterRequest = OpenRequest | CommitRequest | SealKeyRequest | CloseRequest;
+export type WriterRequest = OpenRequest | CommitRequest | SealKeyRequest | TokenKeyRequest | CloseRequest;
 
 /** A failed commit's cause, so far as callers can act on it. */
 export type CommitFailure = "disk_full" | "store_failed";

@@ -3,12 +3,13 @@ import type { Database } from "bun:sqlite";
 import { canonicalize } from "#src/base/canonical-json.ts";
 import { messageOf } from "#src/base/errors.ts";
 import { newId } from "#src/base/ids.ts";
-import { createSigner } from "#src/crypto/ed25519.ts";
+import { createSigner, type Signer } from "#src/crypto/ed25519.ts";
 import { systemIdSource } from "#src/crypto/random.ts";
 import { decodeBatch } from "./batch-codec.ts";
 import { Committer, type SealKey, type Work } from "./committer.ts";
 import { openForWriting } from "./database.ts";
 import { migrate } from "./migrations.ts";
+import { signTokens, withTokens } from "./token-signing.ts";
 import type { Unit } from "./unit.ts";
 import type { CommitFailure, CommitRequest, OpenRequest, WriterRequest, WriterResponse } from "./writer-protocol.ts";
 
@@ -27,6 +28,7 @@ interface Session {
 }
 
 let session: Session | undefined;
+const tokenSigners = new Map<string, Signer>();
 
 self.onmessage = (message: MessageEvent<WriterRequest>) => {
   const response = answer(message.data);
@@ -41,6 +43,9 @@ function answer(request: WriterRequest): WriterResponse | undefined {
       return commit(request);
     case "seal_key":
       useSealKey(toSealKey(request.sealKeyId, request.sealSeed));
+      return undefined;
+    case "token_key":
+      tokenSigners.set(request.id, createSigner(request.seed));
       return undefined;
     case "close":
       session?.open?.committer.close();
@@ -66,12 +71,13 @@ function openSession(options: OpenRequest): WriterResponse {
 
 function commit(request: CommitRequest): WriterResponse {
   if (session === undefined) return { kind: "failed", code: "store_failed", message: "closed", undelivered: 0 };
-  const work = decodeBatch(request.batch);
+  const batch = decodeBatch(request.batch);
   try {
     const committer = session.open?.committer ?? reopen(session, request.now).committer;
-    return { kind: "committed", results: committer.commit(work, request.now) };
+    const { work, tokens } = signTokens(batch, tokenSigners);
+    return { kind: "committed", results: withTokens(committer.commit(work, request.now), tokens) };
   } catch (error) {
-    return recover(session, work, request.now, error);
+    return recover(session, batch, request.now, error);
   }
 }
 

@@ -33,6 +33,8 @@ export interface Writer {
   epochOf(tenant: TenantId): number;
   /** Seals from now on are made with this key. */
   useSealKey(id: string, seed: Uint8Array): void;
+  /** Tokens of units that are submitted from now on may name this key. */
+  useTokenKey(id: string, seed: Uint8Array): void;
   /** Commits what waits, then closes the database. */
   close(): Promise<void>;
 }
@@ -152,6 +154,7 @@ export async function openWriter(
     },
     epochOf: (tenant) => epochs.get(tenant) ?? 0,
     useSealKey: (sealKeyId, sealSeed) => worker.postMessage({ kind: "seal_key", sealKeyId, sealSeed }),
+    useTokenKey: (id, seed) => worker.postMessage({ kind: "token_key", id, seed }),
     close: async () => {
       closed = true;
       startLater();

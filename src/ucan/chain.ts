@@ -80,8 +80,18 @@ export interface InvocationRequest extends ChainContext {
 export function verifyDelegationChain(request: DelegationChainRequest): ChainGrant | ChainRefusal {
   return refusing(() => {
     checkCount(request.proofs);
-    if (request.proofs.length === 0) refuse("writ_invalid", "there is no proof");
-    return checkChain(request.proofs.map(parseDelegation), request, request.holder);
+    return checkLinks(request.proofs.map(parseDelegation), request);
+  });
+}
+
+/** The same for delegations that were decoded, and their signatures checked, before. */
+export function verifyDelegations(
+  links: readonly Delegation[],
+  request: Omit<DelegationChainRequest, "proofs">,
+): ChainGrant | ChainRefusal {
+  return refusing(() => {
+    checkCount(links);
+    return checkLinks(links, request);
   });
 }
 
@@ -110,6 +120,11 @@ export function verifyInvocation(request: InvocationRequest): InvocationGrant | 
     );
     return { ...chain, ...narrow(chain, invocation), invocation, executor };
   });
+}
+
+function checkLinks(links: readonly Delegation[], request: Omit<DelegationChainRequest, "proofs">): ChainGrant {
+  if (links.length === 0) refuse("writ_invalid", "there is no proof");
+  return checkChain(links, request, request.holder);
 }
 
 type Asked = ChainContext & Pick<DelegationChainRequest, "subject" | "command" | "args">;
@@ -161,7 +176,7 @@ function narrow(outer: Bounds, inner: Bounds): Bounds {
   };
 }
 
-function checkCount(proofs: readonly Uint8Array[]): void {
+function checkCount(proofs: readonly unknown[]): void {
   if (proofs.length > MAX_PROOFS) refuse("writ_invalid", `the writ rests on more than ${MAX_PROOFS} proofs`);
 }
 

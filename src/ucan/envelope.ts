@@ -57,8 +57,17 @@ export function sealEnvelope(
   signer: Signer,
   version: TokenVersion = "1.0.0",
 ): SealedToken {
+  return signHalf(encodeHalf(kind, payload, version), signer);
+}
+
+/** The half of an envelope that its signature is over: `{h: varsig, tag: payload}` in DAG-CBOR. */
+export function encodeHalf(kind: TokenKind, payload: IpldMap, version: TokenVersion = "1.0.0"): Bytes {
   const half = { h: VARSIG_ED25519, [`ucan/${kind}@${version}`]: payload };
-  const signedBytes = encodePlain(half) ?? encode(half);
+  return encodePlain(half) ?? Uint8Array.from(encode(half));
+}
+
+/** Signs such a half and puts the envelope around it. */
+export function signHalf(signedBytes: Uint8Array, signer: Signer): SealedToken {
   const bytes = concatBytes(ENVELOPE_HEAD, signer.sign(signedBytes), signedBytes);
   invariant(bytes.length <= MAX_TOKEN_BYTES, "a token fits its own limit");
   return { bytes, cid: tokenCid(bytes) };

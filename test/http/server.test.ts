@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -249,6 +249,20 @@ describe("TLS", () => {
       await secure.stop();
       rmSync(folder, { recursive: true });
     }
+  });
+
+  test("a key that every user of the host can read stops the start", async () => {
+    const { cert, key } = createTestAuthority().issue({ dns: "localhost", ip: [127, 0, 0, 1] });
+    const folder = mkdtempSync(join(tmpdir(), "writ-tls-"));
+    writeFileSync(join(folder, "cert.pem"), cert);
+    writeFileSync(join(folder, "key.pem"), key);
+    chmodSync(join(folder, "key.pem"), 0o644);
+    const error = await startEdge({
+      WRIT_TLS_CERT: join(folder, "cert.pem"),
+      WRIT_TLS_KEY: join(folder, "key.pem"),
+    }).catch((thrown: unknown) => thrown);
+    rmSync(folder, { recursive: true, force: true });
+    expect(error).toMatchObject({ code: "key_material_unsafe" });
   });
 
   test("a certificate that is not there is told", async () => {

@@ -5,11 +5,15 @@ import { decodeBatch, encodeBatch } from "#src/store/batch-codec.ts";
 import type { Work } from "#src/store/committer.ts";
 
 const anyText = fc.oneof(fc.string({ unit: "binary", maxLength: 20 }), fc.constantFrom("", "\n", "a\nb", "ten_1"));
+const anyToken = fc.record({ keyId: anyText, signedBytes: fc.uint8Array({ maxLength: 40 }), cidAt: fc.nat() });
 const anyUnit = fc
   .record(
     {
       tenant: anyText.map((text) => text as TenantId),
-      event: fc.record({ id: anyText, type: anyText, actor: anyText, dataJson: anyText }),
+      event: fc.record(
+        { id: anyText, type: anyText, actor: anyText, dataJson: anyText, token: anyToken },
+        { requiredKeys: ["id", "type", "actor", "dataJson"] },
+      ),
       statements: fc.constantFrom([], [], [], [{ sql: "DELETE FROM x", params: [Uint8Array.of(1), null, 2n] }]),
       blobs: fc.constantFrom([], [{ sha256: "00", bytes: "x" }]),
       expectEpoch: fc.nat(),
