@@ -52,6 +52,9 @@ release: node_modules/.stamp ## every platform's executable, with checksums and 
 	@bun scripts/sbom.ts > $(RELEASE)/writ-$(VERSION).cdx.json
 	@cd $(RELEASE) && { if command -v sha256sum >/dev/null; then sha256sum *; else shasum -a 256 *; fi } > ../sums && mv ../sums SHA256SUMS
 
+screenshots: node_modules/.stamp dist/writ ## every admin page as a picture, into dist/screenshots
+	bun scripts/screenshots.ts dist/screenshots
+
 clean: ## remove what was built (data folders stay)
 	rm -rf dist coverage .tools node_modules test/peers/node_modules
 
@@ -74,4 +77,4 @@ test/peers/node_modules/.stamp: test/peers/package.json test/peers/bun.lock | $(
 dist/writ: $(SOURCES) package.json scripts/compile node_modules/.stamp
 	scripts/compile $@
 
-.PHONY: print-bun help install run build demo test check bench soak release clean
+.PHONY: print-bun help install run build demo test check bench soak release screenshots clean

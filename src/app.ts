@@ -9,6 +9,8 @@ import type { RawEnvironment } from "#src/config/env.ts";
 import { addKey, createMissingKeyFiles, type KeyMaterial, loadKeyMaterial } from "#src/config/key-material.ts";
 import { systemIdSource } from "#src/crypto/random.ts";
 import { type HttpServer, startHttp } from "#src/http/server.ts";
+import type { IssuedLink } from "#src/identity/invitations.ts";
+import { DEFAULT_TENANT } from "#src/identity/tenants.ts";
 import { type AddressPolicy, createAddressPolicy } from "#src/io/addresses.ts";
 import { createDialer, type Dialer, listenerAddresses } from "#src/io/dial.ts";
 import { ensureFolder } from "#src/io/durable-file.ts";
@@ -20,6 +22,7 @@ import { databasePath } from "#src/store/database.ts";
 import { readSealKeys, readTenants } from "#src/store/instance.ts";
 import { openReader, type Reader } from "#src/store/reader.ts";
 import { createReaderPool } from "#src/store/reader-pool.ts";
+import { forgetEndedSessions } from "#src/store/sessions.ts";
 import { openWriter, type Writer } from "#src/store/writer.ts";
 import { forgetExpiredWrits } from "#src/store/writs.ts";
 import { createMetrics } from "#src/telemetry/metrics.ts";
@@ -47,6 +50,8 @@ export interface App {
   /** Key files that this start made, on a first run. */
   readonly createdKeys: readonly string[];
   readonly services: Services;
+  /** A new one-time link for the first owner of the tenant `default`; undefined once there was one. */
+  setupLink(): Promise<IssuedLink | undefined>;
   /** Lets what runs end, at most so long, then closes everything in reverse order. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -89,6 +94,10 @@ export async function startApp(options: AppOptions): Promise<App> {
     shutdown.add("reader", () => reader.close());
     const pool = createReaderPool(path, { onCrash: (message) => log.error("the reader's thread ended", message) });
     shutdown.add("reader pool", () => pool.close());
+    const archivePool = createReaderPool(path, {
+      onCrash: (message) => log.error("the archive's thread ended", message),
+    });
+    shutdown.add("archive pool", () => archivePool.close());
 
     const capacity = createCapacity(config.dataFolder, config.limits.diskReserveBytes, log);
     await capacity.measure();
@@ -102,6 +111,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       writer,
       reader,
       pool,
+      archivePool,
       dialer,
       metrics,
       capacity,
@@ -133,6 +143,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       socketPath: http.socketPath,
       createdKeys,
       services,
+      setupLink: () => setupLinkOf(services),
       stop: async (graceMs = STOP_GRACE_MS) => {
         await http.stopAccepting();
         await services.gateway.drain(graceMs);
@@ -144,6 +155,13 @@ export async function startApp(options: AppOptions): Promise<App> {
     await shutdown.run(CLOSE_MS);
     throw error;
   }
+}
+
+async function setupLinkOf({ tenants, people, invitations, instance }: Services): Promise<IssuedLink | undefined> {
+  const { tenantId } = await tenants.show(DEFAULT_TENANT);
+  if (await people.hasPasskey(tenantId)) return undefined;
+  // One that `writ init` printed a moment ago stays good: the first that is used voids the others.
+  return invitations.setUp(tenantId, instance.operator, { keepsOthers: true });
 }
 
 /** Opens the writer with the newest seal key that is published: a newer one is announced before it seals. */
@@ -225,11 +243,16 @@ interface ScheduledParts {
   readonly telemetry: ReturnType<typeof createTelemetryStore>;
 }
 
+/** An ended session is dead at once; its row is kept so long. */
+const ENDED_SESSION_MARGIN_MS = 86_400_000;
 /** A used writ is remembered this much longer than it is good, for clocks that are set back. */
 const USED_WRIT_MARGIN_MS = 3_600_000;
 
+/** A day is archived within the hour after its end, and a store that was away is asked again as often. */
+const ARCHIVE_EVERY_MS = 3_600_000;
+
 function startScheduler({ services, clock, ids, log, metrics, capacity, telemetry }: ScheduledParts): Scheduler {
-  const { reader, recorder, tally, approvals } = services;
+  const { reader, recorder, tally, approvals, emergencies } = services;
   const scheduler = createScheduler({
     log,
     random: () => new DataView(Uint8Array.from(ids.random(4)).buffer).getUint32(0) / 2 ** 32,
@@ -240,17 +263,40 @@ function startScheduler({ services, clock, ids, log, metrics, capacity, telemetr
   };
   scheduler.add({ name: "disk space", everyMs: 5000, run: capacity.measure });
   scheduler.add({ name: "tallies", everyMs: 60_000, run: tally.flush });
+  scheduler.add({ name: "witnesses", everyMs: 300_000, run: () => services.witnesses.sendNewest() });
+  scheduler.add({ name: "checkpoints", everyMs: 60_000, run: () => services.checkpoints.makeDue() });
+  scheduler.add({ name: "backup", everyMs: ARCHIVE_EVERY_MS, run: services.backups.createDue });
+  scheduler.add({ name: "archive", everyMs: ARCHIVE_EVERY_MS, isImmediate: true, run: services.archive.runAll });
   scheduler.add({ name: "telemetry", everyMs: 60_000, run: () => telemetry.snapshot(clock.now()) });
   scheduler.add({
     name: "overdue approvals",
     everyMs: 10_000,
     run: () => eachTenant(({ tenantId }) => approvals.expireOverdue(tenantId)),
   });
+  scheduler.add({ name: "policy bundles", everyMs: 5000, run: services.policyPolling.pollDue });
+  scheduler.add({
+    name: "escalations",
+    everyMs: 5000,
+    run: () => eachTenant(({ tenantId }) => approvals.escalateOverdue(tenantId)),
+  });
+  scheduler.add({
+    name: "overdue emergencies",
+    everyMs: 10_000,
+    run: () => eachTenant(({ tenantId }) => emergencies.closeOverdue(tenantId)),
+  });
   scheduler.add({
     name: "used writs",
     everyMs: 600_000,
     run: () =>
       eachTenant(({ tenantId }) => recorder.touch([forgetExpiredWrits(tenantId, clock.now() - USED_WRIT_MARGIN_MS)])),
+  });
+  scheduler.add({
+    name: "ended sessions",
+    everyMs: 3_600_000,
+    run: () =>
+      eachTenant(({ tenantId }) =>
+        recorder.touch([forgetEndedSessions(tenantId, clock.now() - ENDED_SESSION_MARGIN_MS)]),
+      ),
   });
   scheduler.start();
   return scheduler;

@@ -39,12 +39,13 @@ export interface Audit {
   /** One event, by its place or id; `not_found`. */
   show(tenant: TenantId, seqOrId: number | string, options: ViewOptions): Promise<EventView>;
   /**
-   * The lines of an evidence bundle, without line feeds, as they are asked for. `through` is rounded up to the next seal.
+   * The lines of an evidence bundle, without line feeds, as they are asked for. `through` is rounded up to the next seal;
+   * with `isProof` it is the event `from` alone, with proofs up to the checkpoint that covers it.
    * Throws `not_found` for a tenant without events, `invalid_argument` for a range without any, both before the first line.
    */
   exportBundle(
     tenant: TenantId,
-    range: { readonly from?: number; readonly through?: number },
+    range: { readonly from?: number; readonly through?: number; readonly isProof?: boolean },
     options?: JobOptions,
   ): AsyncGenerator<string, void, void>;
   /** Verifies every chain in the database that the server is running on. */

@@ -1,5 +1,7 @@
 import { createReadStream, statSync } from "node:fs";
 import { isWritError, messageOf, WritError } from "#src/base/errors.ts";
+import type { SignedCheckpoint } from "#src/ledger/checkpoint.ts";
+import type { EventCheck } from "#src/ledger/event-check.ts";
 import { readLines } from "#src/ledger/lines.ts";
 import { type BundleReport, type VerifyBundleOptions, verifyBundle } from "#src/ledger/verify-bundle.ts";
 import { databasePath, openForVerifying } from "#src/store/database.ts";
@@ -9,6 +11,10 @@ import { type FolderReport, verifyChains } from "#src/store/jobs/verify-chains.t
 export interface VerifyFolderOptions {
   /** Key ids or public keys (base64 or hex) that are known from elsewhere. */
   readonly pinned?: readonly string[];
+  /** Checkpoints that somebody kept: the chains must have been so, and not have been cut back since. */
+  readonly expectCheckpoints?: readonly SignedCheckpoint[];
+  /** Further checks of each event, such as of the signatures that approvals hold. */
+  readonly checks?: readonly EventCheck[];
   /** Called now and then with the number of events of a chain that were gone through. */
   readonly onProgress?: (events: number) => void;
 }
@@ -56,7 +62,7 @@ async function tryVerify(path: string, options: VerifyFolderOptions): Promise<Fo
   const { db, isSettled } = openForVerifying(path);
   try {
     const context = { db, breathe: async () => undefined, progress: options.onProgress ?? (() => undefined) };
-    const report = await verifyChains(context, { pinned: options.pinned ?? [] });
+    const report = await verifyChains(context, options);
     return isSettled() ? report : undefined;
   } catch (error) {
     if (isSettled()) throw error;

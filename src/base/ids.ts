@@ -11,8 +11,15 @@ export type ConnectionId = Branded<"connection">;
 export type SecretId = Branded<"secret">;
 export type DecisionId = Branded<"decision">;
 export type ApprovalId = Branded<"approval">;
+export type EmergencyId = Branded<"emergency">;
+export type ChannelId = Branded<"channel">;
 export type EventId = Branded<"event">;
 export type RunId = Branded<"run">;
+export type PersonId = Branded<"person">;
+export type PasskeyId = Branded<"passkey">;
+export type SessionId = Branded<"session">;
+/** A one-time link or recovery code. */
+export type LinkId = Branded<"link">;
 /** The random id that stands for a person or agent in an event's plain fields. */
 export type SubjectId = Branded<"subject">;
 
@@ -25,8 +32,14 @@ export const ID_PREFIXES = {
   secret: "sec",
   decision: "dec",
   approval: "apr",
+  emergency: "emg",
+  channel: "chn",
   event: "evt",
   run: "run",
+  person: "per",
+  passkey: "psk",
+  session: "ses",
+  link: "lnk",
   subject: "sub",
 } as const;
 

@@ -26,13 +26,15 @@ export interface ShellGrammar {
 /** Deepest tree that is copied. */
 const MAX_DEPTH = 200;
 /** Most nodes that are copied. */
-const MAX_NODES = 40_000;
+const MAX_NODES = 10_000;
 /**
  * The parser reports progress every hundred steps, ordinary text some 40 characters apart; it is stopped after this many
  * reports and one more every {@link CHARACTERS_A_REPORT} characters, so that its time is linear whatever the text.
  */
 const BASE_REPORTS = 200;
 const CHARACTERS_A_REPORT = 8;
+/** However long the text is. Here-documents cost none. */
+const MAX_REPORTS = 400;
 
 let loading: Promise<ShellGrammar> | undefined;
 
@@ -51,7 +53,7 @@ async function load(): Promise<ShellGrammar> {
 }
 
 function parse(parser: Parser, language: Language, text: string): ParseOutcome {
-  const allowed = BASE_REPORTS + text.length / CHARACTERS_A_REPORT;
+  const allowed = Math.min(BASE_REPORTS + text.length / CHARACTERS_A_REPORT, MAX_REPORTS);
   let reports = 0;
   const tree = parser.parse(text, null, {
     progressCallback: () => {

@@ -47,13 +47,17 @@ export class Report {
     if (access.mode === "write") this.#written.add(plain);
     if (access.mode === "execute") this.#executed.add(plain);
     const key = `${access.mode} ${access.path}`;
-    if (!this.#files.has(key) && this.#files.size < MAX_ENTRIES) this.#files.set(key, access);
+    if (this.#files.has(key)) return;
+    // INVARIANT: what is not listed cannot be looked at by whoever guards files.
+    if (this.#files.size < MAX_ENTRIES) this.#files.set(key, access);
+    else this.raise("danger", "too_complex", `names more than ${MAX_ENTRIES} files`);
   }
 
   openCommand(args: readonly Argument[]): number {
     const argv = args.slice(0, MAX_ENTRIES).map(({ text }) => text);
     const command: OpenCommand = { name: argv[0] ?? "", argv, tier: "read" };
     if (this.#commands.length < MAX_ENTRIES) this.#commands.push(command);
+    else this.raise("danger", "too_complex", `runs more than ${MAX_ENTRIES} commands`);
     return this.#open.push(command);
   }
 

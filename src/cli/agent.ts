@@ -27,11 +27,13 @@ export const agent: CommandGroup = {
             value: "DID",
             help: "the agent's own key, `did:key:z6Mk…`; one is made and kept here without",
           },
+          { name: "owner", value: "PERSON", help: "the person behind it, by id: they vouch for none of its calls" },
           { name: "require-proof", help: "take a writ only with an invocation that the agent signed; needs --did" },
         ],
       },
       async (api, terminal, args) => {
         const did = args.option("did");
+        const owner = args.option("owner");
         return printThing(
           terminal,
           args,
@@ -39,6 +41,7 @@ export const agent: CommandGroup = {
             name: args.at("NAME"),
             groups: args.list("group"),
             ...(did === undefined ? {} : { did }),
+            ...(owner === undefined ? {} : { owner }),
             ...(args.has("require-proof") ? { require_proof: true } : {}),
           }),
         );
@@ -57,6 +60,18 @@ export const agent: CommandGroup = {
     ),
     tenantCommand({ name: "enable", summary: "undo `disable`", positionals: AGENT }, async (api, terminal, args) =>
       printThing(terminal, args, await api.delete(apiPath(["admin", "agents", args.at("AGENT"), "disablement"]))),
+    ),
+    tenantCommand(
+      {
+        name: "owner",
+        summary: "say which person is behind an agent, by id; nobody where none is named",
+        positionals: [{ name: "AGENT" }, { name: "PERSON", optional: true }],
+      },
+      async (api, terminal, args) => {
+        const path = apiPath(["admin", "agents", args.at("AGENT"), "owner"]);
+        const [owner] = args.allAt("PERSON");
+        return printThing(terminal, args, await (owner === undefined ? api.delete(path) : api.put(path, { owner })));
+      },
     ),
     tenantCommand(
       {

@@ -19,6 +19,8 @@ export interface RunningApp {
   readonly socketPath: string;
   /** Key files that this start made, on a first run. */
   readonly createdKeys: readonly string[];
+  /** A new one-time link for the first owner; undefined once there was one. */
+  setupLink(): Promise<{ readonly url: string; readonly expiresAt: number } | undefined>;
   /** Lets what runs come to its end, then gives everything up. */
   stop(): Promise<void>;
 }

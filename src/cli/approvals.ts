@@ -1,4 +1,4 @@
-import { type Column, fieldsOf, listAll, objectOf, printList, printThing } from "./answer.ts";
+import { type Column, fieldsOf, listAll, listOf, objectOf, printList, printThing } from "./answer.ts";
 import { apiPath, tenantCommand } from "./api-command.ts";
 import type { CommandGroup } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
@@ -12,6 +12,10 @@ const COLUMNS: readonly Column[] = [
   ["RESOURCE", "resource.id"],
   ["AGENT", "agent_name"],
   ["EXPIRES", "expires_at"],
+];
+const GROUP_COLUMNS: readonly Column[] = [
+  ["GROUP", "name"],
+  ["PEOPLE", "people"],
 ];
 const STATES = ["pending", "approved", "denied", "expired", "used", "revoked"];
 
@@ -46,7 +50,29 @@ export const approvals: CommandGroup = {
       },
     ),
     tenantCommand(
-      { name: "revoke", summary: "take back what was approved and not used", positionals: ID },
+      { name: "groups", summary: "named groups of people that policies ask" },
+      async (api, terminal, args) =>
+        printList(
+          terminal,
+          args,
+          listOf(await api.get("/v1/admin/approver-groups"), "groups"),
+          GROUP_COLUMNS,
+          "no groups",
+        ),
+    ),
+    tenantCommand(
+      {
+        name: "group",
+        summary: "say who is in a group, by id; nobody ends it",
+        positionals: [{ name: "GROUP" }, { name: "PERSON", optional: true, many: true }],
+      },
+      async (api, terminal, args) => {
+        const path = apiPath(["admin", "approver-groups", args.at("GROUP")]);
+        return printThing(terminal, args, await api.put(path, { people: args.allAt("PERSON") }));
+      },
+    ),
+    tenantCommand(
+      { name: "revoke", summary: "take back a request, or what is left of a grant", positionals: ID },
       async (api, terminal, args) =>
         printThing(terminal, args, await api.post(apiPath(["admin", "approvals", args.at("ID"), "revocation"]))),
     ),

@@ -12,7 +12,10 @@ export const approve: Command = askingCommand(
       { name: "comment", value: "TEXT", help: "why; kept in the chain, sealed" },
       TENANT_OPTION,
     ],
-    notes: ["Look first: `writ approvals show ID`. An approval is good for exactly that call, once."],
+    notes: [
+      "Look first: `writ approvals show ID`. An approval is good for what was asked for, once.",
+      "This ends when the first passkey is enrolled: from then on people decide in the pages, each with their own.",
+    ],
   },
   async (api, terminal, args) => {
     const comment = args.option("comment");

@@ -1,10 +1,11 @@
-import { open, unlink } from "node:fs/promises";
-import { messageOf, WritError } from "#src/base/errors.ts";
 import { type Column, listOf, printList, printThing } from "./answer.ts";
 import { apiPath, tenantCommand } from "./api-command.ts";
 import type { Arguments } from "./arguments.ts";
+import { check } from "./audit-check.ts";
+import { PROOF_COMMANDS } from "./audit-proofs.ts";
 import type { Answer, Api } from "./client.ts";
 import type { CommandGroup } from "./command.ts";
+import { writeNewFile } from "./new-file.ts";
 
 const COLUMNS: readonly Column[] = [
   ["SEQ", "seq"],
@@ -39,6 +40,7 @@ export const audit: CommandGroup = {
       },
       (api, terminal, args) => printList(terminal, args, eventsOf(api, args), COLUMNS, "no events"),
     ),
+    check,
     tenantCommand(
       { name: "show", summary: "one event, by its number or id", positionals: [{ name: "EVENT" }] },
       async (api, terminal, args) =>
@@ -59,7 +61,7 @@ export const audit: CommandGroup = {
         const lines = await api.stream("/v1/audit/export", range);
         const file = args.option("out");
         if (file !== undefined) {
-          await writeFile(file, lines);
+          await writeNewFile(file, lines);
           await terminal.note(`written to ${file}`);
         } else {
           for await (const chunk of lines) await terminal.write(chunk);
@@ -67,6 +69,7 @@ export const audit: CommandGroup = {
         return 0;
       },
     ),
+    ...PROOF_COMMANDS,
   ],
 };
 
@@ -84,22 +87,4 @@ async function* eventsOf(api: Api, args: Arguments): AsyncGenerator<Answer, void
     if (typeof page["next"] !== "number") return;
     before = page["next"];
   }
-}
-
-/** Fails where the file is there already: evidence is not overwritten, and no half of it is left behind. */
-async function writeFile(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const file = await open(path, "wx", 0o600).catch((error: unknown) => failToWrite(path, error));
-  try {
-    for await (const chunk of chunks) await file.writeFile(chunk);
-    await file.sync();
-    await file.close();
-  } catch (error) {
-    await file.close().catch(() => undefined);
-    await unlink(path);
-    failToWrite(path, error);
-  }
-}
-
-function failToWrite(path: string, cause: unknown): never {
-  throw new WritError("invalid_argument", `cannot write \`${path}\`: ${messageOf(cause)}`, { cause });
 }

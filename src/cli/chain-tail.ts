@@ -3,6 +3,7 @@ import type { TenantId } from "#src/base/ids.ts";
 import { GENESIS_HASH, hashEventHex, parseEvent } from "#src/ledger/event.ts";
 import { type PublishedKey, type TrustedKey, trustKeys } from "#src/ledger/keys.ts";
 import { verifySeal } from "#src/ledger/seal.ts";
+import { hasArchiveTables, readCut } from "#src/store/archive.ts";
 import { readEventsAfter, readHead, readSealAtOrAfter } from "#src/store/events.ts";
 import { readSealKeys } from "#src/store/instance.ts";
 import type { Reader } from "#src/store/reader.ts";
@@ -48,9 +49,11 @@ export async function checkChainTail(
 ): Promise<ChainTail | undefined> {
   const head = await readHead(reader, tenant);
   if (head === undefined) return undefined;
-  const first = Math.max(1, head.seq - maxEvents + 1);
+  const cut = (await hasArchiveTables(reader)) ? await readCut(reader, tenant) : undefined;
+  const start = { seq: cut?.lastSeq ?? 0, hash: cut?.head ?? GENESIS_HASH };
+  const first = Math.max(start.seq + 1, head.seq - maxEvents + 1);
   const tail = { events: head.seq - first + 1, at: head.at };
-  let before = { seq: first - 1, hash: first === 1 ? GENESIS_HASH : undefined };
+  let before = { seq: first - 1, hash: first === start.seq + 1 ? start.hash : undefined };
   while (before.seq < head.seq) {
     const rows = await readEventsAfter(reader, tenant, before.seq, head.seq, PAGE);
     if (rows.length === 0) return { ...tail, problem: `event ${before.seq + 1} is missing` };

@@ -18,6 +18,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: "demo", summary: "the whole story in one command", load: async () => (await import("./demo.ts")).demo },
   { name: "tenant", summary: "tenants of this instance", load: async () => (await import("./tenant.ts")).tenant },
+  {
+    name: "person",
+    summary: "people of a tenant: who may sign in, as what",
+    load: async () => (await import("./person.ts")).person,
+  },
   { name: "agent", summary: "agents of a tenant", load: async () => (await import("./agent.ts")).agent },
   { name: "key", summary: "keys that agents ask with", load: async () => (await import("./key.ts")).key },
   {
@@ -56,14 +61,49 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "say yes or no to one call",
     load: async () => (await import("./approve.ts")).approve,
   },
+  {
+    name: "break-glass",
+    summary: "emergency grants and their reviews",
+    load: async () => (await import("./break-glass.ts")).breakGlass,
+  },
+  {
+    name: "stop",
+    summary: "stop an agent, a connection, a tenant or everything, at once",
+    load: async () => (await import("./stop.ts")).stop,
+  },
   { name: "revoke", summary: "take a writ back", load: async () => (await import("./revoke.ts")).revoke },
   { name: "audit", summary: "the chain of events", load: async () => (await import("./audit.ts")).audit },
+  {
+    name: "witness",
+    summary: "other people's servers that sign this instance's checkpoints",
+    load: async () => (await import("./witness.ts")).witness,
+  },
   {
     name: "verify",
     summary: "verify data folders and evidence bundles, offline",
     load: async () => (await import("./verify.ts")).verify,
   },
+  {
+    name: "archive",
+    summary: "segments of the chain in a folder or bucket",
+    load: async () => (await import("./archive.ts")).archive,
+  },
+  {
+    name: "backup",
+    summary: "copy the instance out, sealed",
+    load: async () => (await import("./backup.ts")).backup,
+  },
+  {
+    name: "restore",
+    summary: "make a data folder of a backup",
+    load: async () => (await import("./restore.ts")).restore,
+  },
   { name: "keys", summary: "the instance's own keys", load: async () => (await import("./keys.ts")).keys },
+  {
+    name: "classify",
+    summary: "say what a command line would do",
+    load: async () => (await import("./classify.ts")).classify,
+  },
   {
     name: "redact",
     summary: "remove secrets from standard input",

@@ -1,6 +1,7 @@
 import { acceptClock } from "./accept-clock.ts";
 import type { Command, CommandContext, ExitCode } from "./command.ts";
-import { type Finding, runChecks } from "./health-checks.ts";
+import { runChecks } from "./health-checks.ts";
+import type { Finding } from "./health-finding.ts";
 import type { Mark } from "./terminal.ts";
 
 const MARKS: Readonly<Record<Finding["state"], Mark>> = { ok: "good", warn: "warn", fail: "bad" };

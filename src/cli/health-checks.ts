@@ -13,17 +13,13 @@ import { CLOCK_TOLERANCE_MS } from "#src/store/committer.ts";
 import { databasePath, openForVerifying } from "#src/store/database.ts";
 import { searchEvents } from "#src/store/events.ts";
 import { readTenants } from "#src/store/instance.ts";
+import { readStaleTenants } from "#src/store/policy-bundles.ts";
 import { createReader, type Reader } from "#src/store/reader.ts";
+import { checkArchive } from "./archive-check.ts";
 import { checkChainTail, readTrustedKeys } from "./chain-tail.ts";
 import { readServedCertificate, readServerProblems } from "./client.ts";
 import type { CommandContext } from "./command.ts";
-
-/** One thing that was looked at. */
-export interface Finding {
-  readonly state: "ok" | "warn" | "fail";
-  readonly what: string;
-  readonly why: string;
-}
+import type { Finding } from "./health-finding.ts";
 
 const TAIL_EVENTS = 1000;
 const MAX_ATTEMPTS = 3;
@@ -51,7 +47,7 @@ export async function* runChecks(context: CommandContext): AsyncGenerator<Findin
   yield await checkDisk(config);
   yield describeServer(problems);
   if (config.tls !== undefined) yield await checkTls(config, isRunning);
-  yield* checkDatabase(config.dataFolder, isRunning);
+  yield* checkDatabase(config.dataFolder, isRunning, config.archive !== undefined);
 }
 
 function describeServer(problems: readonly string[] | undefined): Finding {
@@ -129,7 +125,11 @@ async function checkTls(config: Config, isRunning: boolean): Promise<Finding> {
   }
 }
 
-async function* checkDatabase(dataFolder: string, isRunning: boolean): AsyncGenerator<Finding, void> {
+async function* checkDatabase(
+  dataFolder: string,
+  isRunning: boolean,
+  hasArchive: boolean,
+): AsyncGenerator<Finding, void> {
   const path = databasePath(dataFolder);
   if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
     yield { state: "ok", what: "chain", why: "nothing is recorded yet" };
@@ -137,14 +137,14 @@ async function* checkDatabase(dataFolder: string, isRunning: boolean): AsyncGene
   }
   // What was read while a server began to write may be of two states: then it is read again.
   for (let attempt = 1; ; attempt += 1) {
-    const { findings, isSettled } = await examineDatabase(path, isRunning);
+    const { findings, isSettled } = await examineDatabase(path, isRunning, hasArchive);
     if (!isSettled && attempt < MAX_ATTEMPTS) continue;
     yield* findings;
     return;
   }
 }
 
-async function examineDatabase(path: string, isRunning: boolean) {
+async function examineDatabase(path: string, isRunning: boolean, hasArchive: boolean) {
   const findings: Finding[] = [];
   let isSettled = (): boolean => true;
   let reader: Reader | undefined;
@@ -154,6 +154,8 @@ async function examineDatabase(path: string, isRunning: boolean) {
     reader = createReader(opened.db);
     for await (const finding of checkChains(reader)) findings.push(finding);
     findings.push(await checkOpenCalls(reader, isRunning));
+    for await (const finding of checkArchive(reader, hasArchive)) findings.push(finding);
+    findings.push(await checkPolicyAge(reader));
   } catch (error) {
     findings.push({ state: "fail", what: "chain", why: messageOf(error) });
   } finally {
@@ -201,6 +203,16 @@ function checkClock(newest: number, acceptedAt: number | undefined): Finding {
   }
   const why = `${Math.ceil(behind / 1000)} s behind the newest event (${toRfc3339(newest)}): set it, or \`writ doctor --accept-clock\``;
   return { state: "fail", what: "clock", why };
+}
+
+/** Policies of a bundle that was not renewed in time: everything is denied then. */
+async function checkPolicyAge(reader: Reader): Promise<Finding> {
+  const what = "policies";
+  const stale = (await readStaleTenants(reader, Date.now())).map(
+    ({ name, staleAt }) => `\`${name}\` since ${toRfc3339(staleAt)}`,
+  );
+  if (stale.length === 0) return { state: "ok", what, why: "none is older than its bundle says it may be" };
+  return { state: "fail", what, why: `too old to grant anything, import a newer bundle: ${stale.join(", ")}` };
 }
 
 async function checkOpenCalls(reader: Reader, isRunning: boolean): Promise<Finding> {

@@ -4,6 +4,9 @@ import { ApiError } from "./api-error.ts";
 
 const HINTS: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
   ["approval_decided", "`writ approvals show ID` says how it was decided"],
+  ["archive_not_configured", "name a folder or a bucket in `WRIT_ARCHIVE_URL`"],
+  ["bundle_rollback", "`--allow-rollback` takes it all the same, and records that"],
+  ["bundle_untrusted", "`writ policy bundle trust KEY` takes bundles of a publisher whose public key you know"],
   ["clock_behind", "when the machine's clock is right, `writ doctor --accept-clock` says so to Writ"],
   ["config_invalid", "`writ --help` lists the settings"],
   ["disk_full", "free some space, or lower `WRIT_DISK_RESERVE`"],
@@ -17,7 +20,10 @@ const HINTS: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
   ["name_taken", "choose another name; one that was used stays taken"],
   ["not_found", "`list` shows what is there; `--tenant NAME` chooses the tenant"],
   ["not_ready", "try again in a moment"],
-  ["policy_invalid", "`writ policy check FILE` shows every problem"],
+  ["last_owner", "make somebody else an owner, with a passkey, first"],
+  ["link_invalid", "ask for a new link; each is good once"],
+  ["passkey_required", "sign in at Writ's address with a passkey, and do it there"],
+  ["policy_invalid", "`writ policy check --server FILE` shows every problem; what policies may name: `writ policy schema show --whole`"],
   ["rate_limited", "try again in a minute"],
   ["route_table_invalid", "`writ connector lint FILE` shows every problem"],
   ["unauthenticated", "set `WRIT_TOKEN` to a credential that is still good"],

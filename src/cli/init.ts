@@ -1,10 +1,13 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { isWritError } from "#src/base/errors.ts";
-import { parseConfig } from "#src/config/config.ts";
+import { parseClientConfig, parseConfig } from "#src/config/config.ts";
 import { createMissingKeyFiles, loadKeyMaterial } from "#src/config/key-material.ts";
 import { ensureFolder } from "#src/io/durable-file.ts";
 import { acquireFolderLock } from "#src/io/folder-lock.ts";
+import { textOf } from "./answer.ts";
+import type { Arguments } from "./arguments.ts";
+import { type Answer, withApi } from "./client.ts";
 import type { Command, CommandContext } from "./command.ts";
 
 /** Makes what a server needs to start, and says what was made. */
@@ -17,8 +20,10 @@ export const init: Command = {
     const { terminal } = context;
     const made = await makeDataFolder(context);
     const { dataFolder, keys } = made;
+    const link = await makeSetupLink(context, args);
     if (args.has("json")) {
-      await terminal.printJson({ data_folder: dataFolder, made: made.paths, keys });
+      const fields = link === undefined ? {} : { setup_link: link["url"], setup_link_expires_at: link["expires_at"] };
+      await terminal.printJson({ data_folder: dataFolder, made: made.paths, keys, ...fields });
       return 0;
     }
     await terminal.print(made.paths.length === 0 ? `nothing to make in ${dataFolder}` : `made in ${dataFolder}:`);
@@ -30,9 +35,25 @@ export const init: Command = {
     );
     if (made.paths.length > 0)
       await terminal.print("next: copy the keys to a safe place off this machine, then `writ serve`");
+    if (link !== undefined) {
+      await terminal.print("the first owner enrols a passkey, once `writ serve` runs, within 15 minutes and once, at:");
+      await terminal.print(`  ${textOf(link, "url")}`);
+    }
     return 0;
   },
 };
+
+/** A new link for the first owner, unless there was one already. A server elsewhere prints its own. */
+async function makeSetupLink(context: CommandContext, args: Arguments): Promise<Answer | undefined> {
+  if (parseClientConfig(context.environment()).url !== undefined) return undefined;
+  let link: Answer | undefined;
+  await withApi(context, args, async (api) => {
+    const { host_decides: isFirst } = await api.get("/v1/admin/people-status");
+    if (isFirst === true) link = await api.post("/v1/admin/people/setup-link");
+    return 0;
+  });
+  return link;
+}
 
 /** What {@link makeDataFolder} made and found. */
 export interface MadeFolder {

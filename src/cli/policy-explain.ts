@@ -14,6 +14,7 @@ export const explain = tenantCommand(
     positionals: [{ name: "DECISION", optional: true }],
     options: [
       { name: "active", help: "a recorded decision under the active policies, not those that it was made under" },
+      { name: "question", value: "N", help: "which question of a batch that an enforcement point asked, from 0" },
       { name: "agent", value: "AGENT", help: "instead of a decision: who would ask, by name or id" },
       { name: "command", value: "COMMAND", help: "what for: /github/issues/create" },
       { name: "resource", value: "TYPE/ID", help: "on what: GitHub::Repository/acme/app; TYPE=ID as well" },
@@ -41,8 +42,14 @@ function readRequest(args: Arguments): Answer {
   const stray = ASK_OPTIONS.find((name) => args.has(name));
   if (decision !== undefined) {
     if (stray !== undefined) throw new UsageError(`\`--${stray}\` is not of a recorded decision`);
-    return { decision, policies: args.has("active") ? "active" : "recorded" };
+    const question = args.count("question", { min: 0, max: 10_000 });
+    return {
+      decision,
+      policies: args.has("active") ? "active" : "recorded",
+      ...(question === undefined ? {} : { question }),
+    };
   }
+  if (args.has("question")) throw new UsageError("`--question` is of a recorded batch, which is missing");
   if (args.has("active")) throw new UsageError("`--active` is of a recorded decision, which is missing");
   for (const name of ["agent", "command", "resource"] as const) {
     if (!args.has(name))

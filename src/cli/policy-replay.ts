@@ -77,6 +77,7 @@ async function printReport(terminal: Terminal, args: Arguments, report: Answer, 
       ["same outcome for other reasons", "same_outcome"],
       ["failed", "failed"],
       ["erased", "erased"],
+      ["not asked", "unasked"],
     ]
       .map(([label = "", member = ""]) => `${label}: ${textOf(report, member)}`)
       .join("; "),

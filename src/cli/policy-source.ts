@@ -1,9 +1,11 @@
 import { parseName } from "#src/base/names.ts";
-import { commandsOf, SHIPPED_TABLES, shippedTable } from "#src/connector/registry.ts";
+import { SHIPPED_TABLES } from "#src/connector/registry.ts";
+import { schemaSources } from "#src/connector/schema-source.ts";
 import { loadCedar } from "#src/policy/cedar.ts";
 import { HOST_FAMILIES } from "#src/policy/host-families.ts";
 import { type CompiledPolicy, compilePolicies, type PolicyProblem } from "#src/policy/policy-set.ts";
-import { buildSchema, type SchemaConnector, type TenantSchema } from "#src/policy/schema.ts";
+import { buildSchema, type TenantSchema } from "#src/policy/schema.ts";
+import { readText } from "./input.ts";
 import type { Option } from "./option.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -28,29 +30,36 @@ export async function compileOrTell(
   return undefined;
 }
 
-/** The schema of a tenant with the shipped connectors, http connections of these names, and no extension. */
-export function offlineSchema(connectionNames: readonly string[]): TenantSchema {
+/** A tenant's own declarations. */
+export const SCHEMA_OPTION: Option = {
+  name: "schema",
+  value: "FILE",
+  help: "the tenant's own types and actions, in Cedar's schema syntax",
+};
+
+/**
+ * The schema of a tenant with the shipped connectors, http connections of these names, and the extension in a file, where
+ * one is given; undefined where that is not valid, which is said on standard error.
+ */
+export async function offlineSchema(
+  terminal: Terminal,
+  connectionNames: readonly string[],
+  extensionPath: string | undefined,
+): Promise<TenantSchema | undefined> {
   loadCedar();
-  const result = buildSchema([...shippedConnectors(), ...connectionNames.map(httpConnection), ...HOST_FAMILIES]);
-  if ("errors" in result) throw new Error("the schema of the shipped connectors is not valid");
-  return result.schema;
+  const extension = extensionPath === undefined ? "" : await readText(terminal, extensionPath);
+  const tables = [...SHIPPED_TABLES.values()];
+  const connections = connectionNames.map((stated) => {
+    const name = parseName(stated, "connection");
+    return { connectionId: name, connectionName: name, connector: "http" };
+  });
+  const result = buildSchema([...schemaSources(tables, connections), ...HOST_FAMILIES], extension);
+  if ("schema" in result) return result.schema;
+  for (const problem of result.errors) await terminal.note(describeProblem(extensionPath ?? "", problem));
+  return undefined;
 }
 
 /** `file:line:column: message (help)`. */
 export function describeProblem(path: string, { line, column, message, help }: PolicyProblem): string {
   return `${path}:${line}:${column}: ${message}${help === undefined ? "" : ` (${help})`}`;
-}
-
-/** All tables but the one whose commands are named by their connection. */
-function shippedConnectors(): readonly SchemaConnector[] {
-  return [...SHIPPED_TABLES.values()]
-    .filter(({ id }) => id !== "http")
-    .map((table) => ({ routes: table.routes, commands: commandsOf(table) }));
-}
-
-function httpConnection(stated: string): SchemaConnector {
-  const name = parseName(stated, "connection");
-  const table = shippedTable("http");
-  if (table === undefined) throw new Error("the table of http connections is not shipped");
-  return { routes: table.routes, commands: commandsOf(table, { connectionId: name, connectionName: name }) };
 }

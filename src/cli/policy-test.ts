@@ -5,7 +5,7 @@ import { type PolicyCoverage, type PolicyTestReport, runPolicyTests } from "#src
 import { PolicyIndex } from "#src/policy/slice.ts";
 import type { NamedCommand } from "./command.ts";
 import { readText } from "./input.ts";
-import { CONNECTION_OPTION, compileOrTell, offlineSchema } from "./policy-source.ts";
+import { CONNECTION_OPTION, compileOrTell, offlineSchema, SCHEMA_OPTION } from "./policy-source.ts";
 import type { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -27,6 +27,7 @@ export const test: NamedCommand = {
   positionals: [{ name: "FILE", many: true }],
   options: [
     { name: "policies", value: "P.cedar", required: true, help: "the policies" },
+    SCHEMA_OPTION,
     { ...CONNECTION_OPTION, help: `gives its commands their tiers: ${CONNECTION_OPTION.help}` },
   ],
   notes: [
@@ -42,7 +43,8 @@ export const test: NamedCommand = {
     const policies = await compileOrTell(terminal, policiesPath, await readText(terminal, policiesPath));
     const files = await readFiles(terminal, paths);
     if (policies === undefined || files === undefined) return 2;
-    const schema = offlineSchema(args.list("connection"));
+    const schema = await offlineSchema(terminal, args.list("connection"), args.option("schema"));
+    if (schema === undefined) return 2;
     const authorizer = createAuthorizer({ maxSets: MAX_SETS });
     try {
       const index = PolicyIndex.build(policies);

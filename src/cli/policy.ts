@@ -1,13 +1,19 @@
 import { type Column, listAll, printList, printThing, textOf } from "./answer.ts";
 import { apiPath, tenantCommand } from "./api-command.ts";
+import type { Arguments } from "./arguments.ts";
 import type { Answer, Api } from "./client.ts";
 import type { CommandGroup } from "./command.ts";
 import { readText } from "./input.ts";
 import { diffLines, withContext } from "./line-diff.ts";
+import type { Option } from "./option.ts";
+import { build } from "./policy-build.ts";
+import { bundle } from "./policy-bundle.ts";
 import { check } from "./policy-check.ts";
 import { explain } from "./policy-explain.ts";
 import { fmt } from "./policy-format.ts";
 import { replay } from "./policy-replay.ts";
+import { schema } from "./policy-schema.ts";
+import { shadow } from "./policy-shadow.ts";
 import { template } from "./policy-template.ts";
 import { test } from "./policy-test.ts";
 import { UsageError } from "./usage-error.ts";
@@ -17,9 +23,16 @@ const COLUMNS: readonly Column[] = [
   ["VERSION", "version"],
   ["ACTIVE", "active"],
   ["CREATED", "created_at"],
-  ["SHA-256", "sha256"],
+  ["BY", "author"],
+  ["POLICIES", "policies"],
+  ["SCHEMA", "schema_version"],
   ["MESSAGE", "message"],
 ];
+const EXPECT: Option = {
+  name: "expect",
+  value: "VERSION",
+  help: "the version that must be deciding, so that two authors do not undo each other; 0 for none",
+};
 const CONTEXT_LINES = 3;
 const FILE_NOTE = "FILE is Cedar; `-` is standard input.";
 
@@ -28,22 +41,31 @@ export const policy: CommandGroup = {
   commands: [
     check,
     test,
+    schema,
+    build,
     fmt,
     template,
     explain,
     replay,
+    shadow,
+    bundle,
     tenantCommand(
       {
         name: "put",
         summary: "make a new version and let it decide",
         positionals: FILE,
-        options: [{ name: "message", value: "TEXT", help: "what changed" }],
-        notes: [FILE_NOTE],
+        options: [
+          { name: "message", value: "TEXT", help: "what changed" },
+          { name: "draft", help: "store it and let nothing be decided by it: `policy activate` does" },
+          EXPECT,
+        ],
+        notes: [FILE_NOTE, "It is validated strictly against the tenant's schema: `writ policy schema show --whole`."],
       },
       async (api, terminal, args) => {
         const source = await readText(terminal, args.at("FILE"));
         const message = args.option("message") ?? "";
-        return printThing(terminal, args, await api.put("/v1/admin/policies", { source, message }));
+        const body = { source, message, activate: !args.has("draft"), ...expected(args) };
+        return printThing(terminal, args, await api.put("/v1/admin/policies", body));
       },
     ),
     tenantCommand(
@@ -55,8 +77,26 @@ export const policy: CommandGroup = {
         return 0;
       },
     ),
-    tenantCommand({ name: "list", summary: "the versions, newest first" }, (api, terminal, args) =>
-      printList(terminal, args, listAll(api, "/v1/admin/policies", "versions"), COLUMNS, "no policies: all is denied"),
+    tenantCommand({ name: "versions", summary: "the versions, newest first" }, (api, terminal, args) =>
+      printList(
+        terminal,
+        args,
+        listAll(api, "/v1/admin/policies/versions", "versions"),
+        COLUMNS,
+        "no policies: all is denied",
+      ),
+    ),
+    tenantCommand(
+      {
+        name: "activate",
+        summary: "let a draft, or any version, decide",
+        positionals: [{ name: "VERSION" }],
+        options: [EXPECT],
+      },
+      async (api, terminal, args) => {
+        const path = apiPath(["admin", "policies", "versions", readNumber(args), "activation"]);
+        return printThing(terminal, args, await api.post(path, expected(args)));
+      },
     ),
     tenantCommand(
       {
@@ -80,15 +120,30 @@ export const policy: CommandGroup = {
       },
     ),
     tenantCommand(
-      { name: "rollback", summary: "let an older version decide again", positionals: [{ name: "VERSION" }] },
+      {
+        name: "rollback",
+        summary: "let an older version decide again, under the schema that it was validated against",
+        positionals: [{ name: "VERSION" }],
+        options: [EXPECT],
+      },
       async (api, terminal, args) => {
-        const version = parseVersion(args.at("VERSION"));
-        if (version === undefined) throw new UsageError("VERSION is a number: `writ policy list`");
-        return printThing(terminal, args, await api.post("/v1/admin/policies/rollback", { version }));
+        const body = { version: Number(readNumber(args)), ...expected(args) };
+        return printThing(terminal, args, await api.post("/v1/admin/policies/rollback", body));
       },
     ),
   ],
 };
+
+function readNumber(args: Arguments): string {
+  const version = args.at("VERSION");
+  if (parseVersion(version) === undefined) throw new UsageError("VERSION is a number: `writ policy versions`");
+  return version;
+}
+
+function expected(args: Arguments): Answer {
+  const version = args.count("expect", { min: 0, max: Number.MAX_SAFE_INTEGER });
+  return version === undefined ? {} : { expected_version: version };
+}
 
 function parseVersion(text: string): number | undefined {
   return /^[1-9][0-9]{0,8}$/.test(text) ? Number(text) : undefined;

@@ -39,14 +39,24 @@ export const tenant: CommandGroup = {
             choices: ["yes", "no"],
             help: "whether a writ, or a key at the proxy, is not enough without proof of the agent's own key",
           },
+          {
+            name: "explain-to-agents",
+            value: "YES|NO",
+            choices: ["yes", "no"],
+            help: "whether agents may ask why, and see policies and the values that they saw",
+          },
         ],
       },
       async (api, terminal, args) => {
-        const wanted = args.option("require-proof");
+        const proof = args.option("require-proof");
+        const explain = args.option("explain-to-agents");
         const settings =
-          wanted === undefined
+          proof === undefined && explain === undefined
             ? await api.get("/v1/admin/settings")
-            : await api.put("/v1/admin/settings", { require_proof: wanted === "yes" });
+            : await api.put("/v1/admin/settings", {
+                ...(proof === undefined ? {} : { require_proof: proof === "yes" }),
+                ...(explain === undefined ? {} : { explain_to_agents: explain === "yes" }),
+              });
         return printThing(terminal, args, settings);
       },
     ),

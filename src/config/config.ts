@@ -1,6 +1,7 @@
 import type { LogLevel } from "#src/base/log.ts";
 import { parseToken } from "#src/crypto/tokens.ts";
 import type { AddressRange } from "./address-range.ts";
+import { type ArchiveConfig, parseArchiveConfig, parseStoreLocation, type StoreLocation } from "./archive-config.ts";
 import type { RawEnvironment } from "./env.ts";
 import {
   fail,
@@ -73,7 +74,13 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Bearer token of `/metrics`; without one it answers loopback only. */
   readonly metricsToken: string | undefined;
+  /** How often each chain gets a checkpoint. */
+  readonly checkpointEvery: "day" | "hour";
   readonly limits: Limits;
+  /** Where and how events are archived; holds the store's credentials. Undefined where no archive is kept. */
+  readonly archive: ArchiveConfig | undefined;
+  /** Where backups go; holds the store's credentials. Undefined where none are made by themselves. */
+  readonly backup: StoreLocation | undefined;
 }
 
 /** The settings of the commands that talk to a server. */
@@ -86,6 +93,7 @@ export interface ClientConfig {
 }
 
 const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+const CHECKPOINT_PERIODS = ["day", "hour"] as const;
 const MIB = 2 ** 20;
 const TIB = 2 ** 40;
 const WRIT_TTL_SECONDS = 60;
@@ -107,7 +115,14 @@ export function parseConfig(raw: RawEnvironment): Config {
     allowRanges: parseRanges("WRIT_ALLOW_RANGES", textOf(raw, "WRIT_ALLOW_RANGES")),
     logLevel: parseWord("WRIT_LOG", requiredTextOf(raw, "WRIT_LOG"), LOG_LEVELS),
     metricsToken: parseBearer("WRIT_METRICS_TOKEN", textOf(raw, "WRIT_METRICS_TOKEN")),
+    checkpointEvery: parseWord(
+      "WRIT_CHECKPOINT_EVERY",
+      requiredTextOf(raw, "WRIT_CHECKPOINT_EVERY"),
+      CHECKPOINT_PERIODS,
+    ),
     limits: parseLimits(raw),
+    archive: parseArchiveConfig(raw),
+    backup: parseBackupLocation(raw),
   };
   checkListen(config);
   return config;
@@ -126,6 +141,11 @@ export function parseClientConfig(raw: RawEnvironment): ClientConfig {
     fail("WRIT_URL", "must be https, or http to this machine");
   }
   return { dataFolder: parsePath("WRIT_DATA", requiredTextOf(raw, "WRIT_DATA")), url, token };
+}
+
+function parseBackupLocation(raw: RawEnvironment): StoreLocation | undefined {
+  const url = textOf(raw, "WRIT_BACKUP_URL");
+  return url === undefined ? undefined : parseStoreLocation("WRIT_BACKUP_URL", url, raw);
 }
 
 function parseTls(raw: RawEnvironment): TlsFiles | undefined {

@@ -1,20 +1,23 @@
 import { type Recorder, refusedError } from "#src/audit/recorder.ts";
 import type { Clock } from "#src/base/clock.ts";
-import { WritError } from "#src/base/errors.ts";
+import { invariant, WritError } from "#src/base/errors.ts";
 import { type DecisionId, type IdSource, newId } from "#src/base/ids.ts";
 import type { Approvals } from "#src/consent/approvals.ts";
+import type { Emergencies } from "#src/consent/emergencies.ts";
 import type { Authorizer } from "#src/policy/authorizer.ts";
-import { decideTwice, type PolicyDecision } from "#src/policy/decide-twice.ts";
-import type { UnitResult } from "#src/store/unit.ts";
+import type { PolicyDecision } from "#src/policy/decide-twice.ts";
+import type { Committed } from "#src/store/unit.ts";
 import type { Keyring } from "#src/vault/keyring.ts";
 import type { Ask } from "./ask.ts";
 import type { ActivePolicies, Authority } from "./authority.ts";
 import { composeDecisionEvent, type DecisionExtras, type Verdict } from "./decision-event.ts";
-import { digestTarget } from "./digest-target.ts";
-import { checkLifetime, mintWrit } from "./grant.ts";
+import { checkLifetime, draftWrit, type WritDraft } from "./grant.ts";
 import type { MintedWrit, Outcome } from "./outcome.ts";
+import { decideReadable, wereAsked } from "./policy-age.ts";
 import { buildRequest, rootsOf } from "./policy-request.ts";
 import { denyReasons, reason } from "./reasons.ts";
+import { judgeInShadow } from "./shadow-verdict.ts";
+import { digestOf, judgeStepUp } from "./step-up.ts";
 import { resolveTarget, type Target } from "./target.ts";
 
 /** Decides: the one way to an answer, whichever edge asks. */
@@ -35,7 +38,10 @@ export interface Decider {
 export interface DeciderDependencies {
   readonly authority: Authority;
   readonly authorizer: Authorizer;
+  /** Evaluates what is only tried, so that its slices do not take the place of what decides. */
+  readonly shadowAuthorizer: Authorizer;
   readonly approvals: Approvals;
+  readonly emergencies: Emergencies;
   readonly recorder: Recorder;
   readonly keyring: Keyring;
   readonly ids: IdSource;
@@ -67,22 +73,34 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
         ]);
         const stored = await authority.reach(ask.principal.tenant, rootsOf(ask.principal, target));
         const request = buildRequest({ ...requestParts(ask, target, now), stored });
-        const policyDecision = decideTwice(dependencies.authorizer, policies.index, request.policyRequest);
+        const policyDecision = decideReadable(
+          dependencies.authorizer,
+          policies,
+          request.policyRequest,
+          now,
+          target.mismatch,
+        );
         const verdict = await judge(dependencies, ask, target, policies, policyDecision, now);
+        const shadow = judgeInShadow(
+          dependencies.shadowAuthorizer,
+          policies,
+          wereAsked(policyDecision) ? request.policyRequest : undefined,
+        );
         const decisionId = newId("decision", ids);
         const writ =
-          verdict.decision === "allow" ? mint(dependencies, ask, target, verdict, decisionId, now) : undefined;
+          verdict.decision === "allow" ? draft(dependencies, ask, target, verdict, decisionId, now) : undefined;
         const extras = verdict.decision === "allow" ? extrasOf?.(decisionId, target) : undefined;
         const recording = recorder.tryRecord({
           tenant: ask.principal.tenant,
           id: decisionId,
           type: `decision.${EVENT_SUFFIX[verdict.decision]}`,
           actor: ask.principal.subject,
-          data: composeDecisionEvent({ ask, target, policies, policyDecision, request, verdict, writ, extras }),
+          data: composeDecisionEvent({ ask, target, policies, policyDecision, request, verdict, shadow, writ, extras }),
           blobs: [request.shared],
           statements: [...verdict.statements, ...(extras?.statements ?? [])],
           expectEpoch: epoch,
           countsAgainstQuota: true,
+          ...(writ === undefined ? {} : { token: { keyId: writ.keyId, signedBytes: writ.signedBytes } }),
         });
         const result = await recording.catch((error: unknown) => {
           // The row may be there although the answer was an error: what it refers to stays where it is.
@@ -145,109 +163,28 @@ async function judge(
 
 const PLAIN = { statements: [], approval: undefined, isNewApproval: false } as const;
 
-async function judgeStepUp(
-  { approvals }: DeciderDependencies,
-  ask: Ask,
-  target: Target,
-  policies: ActivePolicies,
-  policyDecision: Extract<PolicyDecision, { decision: "step_up" }>,
-  now: number,
-): Promise<Verdict> {
-  const { tenant, agent } = ask.principal;
-  if (policyDecision.bind === "call" && target.call === undefined) throw new WritError("call_required");
-  const callDigest = await approvedDigest(ask, target, policyDecision.bind);
-  const open = await approvals.findOpen(tenant, agent.id, callDigest);
-  if (open?.state === "approved") {
-    return {
-      decision: "allow",
-      reasons: [reason("approved"), ...policyDecision.permits.map((policy) => reason("permitted", policy))],
-      determining: policyDecision.permits,
-      callDigest: target.call === undefined ? undefined : await approvedDigest(ask, target, "call"),
-      statements: [approvals.use(tenant, open.id, now)],
-      approval: open,
-      isNewApproval: false,
-    };
-  }
-  const asked =
-    policyDecision.asked.length === 0
-      ? [reason("person_needed")]
-      : policyDecision.asked.map((policy) => reason("cosigner_needed", policy));
-  const waiting = { decision: "step_up", reasons: asked, determining: policyDecision.asked, callDigest } as const;
-  if (open !== undefined) return { ...PLAIN, ...waiting, approval: open };
-  const prepared = await approvals.prepare({
-    tenant,
-    agent: agent.id,
-    callDigest,
-    boundTo: policyDecision.bind,
-    command: target.command,
-    tier: target.tier,
-    connection: target.connection?.id ?? null,
-    policyVersion: policies.version,
-    details: await approvalDetails(ask, target, policyDecision.asked),
-    body: target.call === undefined ? undefined : await ask.call?.body.bytes(),
-    now,
-  });
-  if (prepared === undefined) {
-    return { ...PLAIN, ...waiting, decision: "deny", reasons: [reason("too_many_pending")] };
-  }
-  return { ...waiting, statements: [prepared.statement], approval: prepared.approval, isNewApproval: true };
-}
-
 /** A writ is pinned to its call where the call was given; a call that follows at once needs no digest. */
 async function mintedDigest(ask: Ask, target: Target): Promise<string | undefined> {
-  return ask.mint === undefined || target.call === undefined ? undefined : approvedDigest(ask, target, "call");
+  return ask.mint === undefined || target.call === undefined ? undefined : digestOf(ask, target, "call");
 }
 
-function approvedDigest(ask: Ask, target: Target, bind: "call" | "resource"): Promise<string> {
-  const { tenant, agent } = ask.principal;
-  return digestTarget({ tenant, agent: agent.id, target, body: ask.call?.body }, bind);
-}
-
-async function approvalDetails(
-  ask: Ask,
-  target: Target,
-  askedBy: readonly string[],
-): Promise<Parameters<Approvals["prepare"]>[0]["details"]> {
-  const { call, connection } = target;
-  return {
-    agentName: ask.principal.agent.name,
-    resource: target.resource,
-    attributes: target.attributes,
-    connection:
-      connection === undefined ? null : { name: connection.name, origin: connection.origin + connection.basePath },
-    call:
-      call === undefined || ask.call === undefined
-        ? null
-        : {
-            method: call.method,
-            path: call.path,
-            query: call.query,
-            headers: call.headers.map(([name, value]) => [name, value] as const),
-            bodySha256: await ask.call.body.hash(),
-            bodyBytes: (await ask.call.body.bytes()).length,
-          },
-    claimed: ask.claimed,
-    askedBy,
-  };
-}
-
-function mint(
+function draft(
   { keyring, ids }: DeciderDependencies,
   ask: Ask,
   target: Target,
   verdict: Verdict,
   decisionId: DecisionId,
   now: number,
-): MintedWrit | undefined {
+): WritDraft | undefined {
   if (ask.mint === undefined) return undefined;
-  return mintWrit(keyring, ids, {
+  return draftWrit(keyring, ids, {
     principal: ask.principal,
     target,
     decisionId,
     now,
     ttlSeconds: ask.mint.ttlSeconds,
     ...(verdict.callDigest === undefined ? {} : { callDigest: verdict.callDigest }),
-    ...(verdict.approval === undefined ? {} : { approval: verdict.approval.id }),
+    ...(verdict.vouched === undefined ? {} : { cosigner: verdict.vouched.cosigner }),
   });
 }
 
@@ -257,8 +194,8 @@ async function settle(
   target: Target,
   verdict: Verdict,
   decisionId: DecisionId,
-  writ: MintedWrit | undefined,
-  committed: Extract<UnitResult, { kind: "committed" }>,
+  writ: WritDraft | undefined,
+  committed: Committed,
 ): Promise<Outcome> {
   const { reasons, approval } = verdict;
   const event = { seq: committed.seq, hash: committed.hash };
@@ -269,8 +206,9 @@ async function settle(
       return {
         ...decided,
         decision: "allow",
-        ...(writ === undefined ? {} : { writ }),
+        ...(writ === undefined ? {} : { writ: signed(writ, committed) }),
         ...(approval === undefined ? {} : { approval: approval.id }),
+        ...(verdict.vouched === undefined ? {} : { cosigner: verdict.vouched.cosigner }),
       };
     case "deny":
       return { ...decided, decision: "deny" };
@@ -279,6 +217,12 @@ async function settle(
       if (verdict.isNewApproval) approvals.noteRequest(approval.id);
       return { ...decided, decision: "step_up", approval: { id: approval.id, expiresAt: approval.expiresAt } };
   }
+}
+
+/** The writ as its commit signed it. */
+function signed({ expiresAt, singleUse }: WritDraft, { token }: Committed): MintedWrit {
+  invariant(token !== undefined, "a commit signs the token that it was given");
+  return { token: token.text, cid: token.cid, expiresAt, singleUse };
 }
 
 async function withdraw(approvals: Approvals, ask: Ask, verdict: Verdict): Promise<void> {

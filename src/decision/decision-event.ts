@@ -1,13 +1,16 @@
-import { type EventData, Personal } from "#src/audit/recorder.ts";
+import { CID_ROOM, type EventData, Personal } from "#src/audit/recorder.ts";
 import type { Json, JsonObject } from "#src/base/canonical-json.ts";
-import type { Approval } from "#src/consent/approvals.ts";
+import type { EmergencyId } from "#src/base/ids.ts";
+import type { Approval } from "#src/consent/approval.ts";
 import type { PolicyDecision } from "#src/policy/decide-twice.ts";
 import type { Statement } from "#src/store/unit.ts";
 import type { Ask } from "./ask.ts";
 import type { ActivePolicies } from "./authority.ts";
-import type { MintedWrit, Outcome } from "./outcome.ts";
+import type { WritDraft } from "./grant.ts";
+import type { Outcome } from "./outcome.ts";
 import type { BuiltRequest } from "./policy-request.ts";
 import type { Reason } from "./reasons.ts";
+import { describeShadow, type ShadowVerdict } from "./shadow-verdict.ts";
 import type { Target } from "./target.ts";
 import { decidingVersions } from "./versions.ts";
 
@@ -28,6 +31,8 @@ export interface Verdict {
   readonly statements: readonly Statement[];
   /** The approval that an allow uses up, or that a step-up waits for. */
   readonly approval: Approval | undefined;
+  /** With an allow that rests on a person's word: the token that says so. */
+  readonly vouched?: { readonly cosigner: string; readonly emergency?: EmergencyId };
   /** Whether this step-up made it: it is discarded when the unit does not commit. */
   readonly isNewApproval: boolean;
 }
@@ -40,13 +45,14 @@ export interface DecisionParts {
   readonly policyDecision: PolicyDecision;
   readonly request: BuiltRequest;
   readonly verdict: Verdict;
-  readonly writ: MintedWrit | undefined;
+  readonly shadow: ShadowVerdict | undefined;
+  readonly writ: WritDraft | undefined;
   readonly extras: DecisionExtras | undefined;
 }
 
 /** All that is needed to decide it again; what is personal is sealed by the recorder. */
 export function composeDecisionEvent(parts: DecisionParts): EventData {
-  const { ask, target, policies, policyDecision, request, verdict, writ, extras } = parts;
+  const { ask, target, policies, policyDecision, request, verdict, shadow, writ, extras } = parts;
   const { principal } = ask;
   const personal = (value: JsonObject | string, isPersonal = true) =>
     isPersonal ? new Personal(principal.subject, value) : value;
@@ -76,16 +82,25 @@ export function composeDecisionEvent(parts: DecisionParts): EventData {
     path: call === undefined ? undefined : personal(call.path, isPathPersonal(target)),
     query: call === undefined || call.query === "" ? undefined : personal(call.query),
     call_digest: verdict.callDigest,
-    versions: { ...decidingVersions(), policies: policies.version, connector: target.connectorVersion ?? null },
+    versions: {
+      ...decidingVersions(),
+      policies: policies.version,
+      schema_extension: policies.schemaVersion,
+      connector: target.connectorVersion ?? null,
+    },
     limits: [],
-    cosigned: verdict.decision === "allow" && verdict.approval !== undefined,
+    cosigned: verdict.vouched !== undefined,
     policies: [...verdict.determining],
     policy_errors:
       policyDecision.errors.length === 0 ? undefined : policyDecision.errors.map(({ policyId }) => policyId),
     reasons: verdict.reasons.map(({ code }) => code),
+    mismatch: policyDecision.decision === "deny" ? policyDecision.mismatch : undefined,
+    ...describeShadow(shadow),
     approval: verdict.approval?.id,
+    cosigner: verdict.vouched?.cosigner,
+    emergency: verdict.vouched?.emergency,
     run: ask.run,
-    writ: writ === undefined ? undefined : { cid: writ.cid, expires_at: writ.expiresAt, single_use: writ.singleUse },
+    writ: writ === undefined ? undefined : { cid: CID_ROOM, expires_at: writ.expiresAt, single_use: writ.singleUse },
     ...extras?.data,
   };
 }

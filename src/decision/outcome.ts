@@ -31,7 +31,12 @@ export interface MintedWrit {
 
 /** What `decide` answers: durable before anyone sees it. */
 export type Outcome =
-  | (Decided & { readonly decision: "allow"; readonly writ?: MintedWrit; readonly approval?: ApprovalId })
+  | (Decided & {
+      readonly decision: "allow";
+      readonly writ?: MintedWrit;
+      readonly approval?: ApprovalId;
+      readonly cosigner?: string;
+    })
   | (Decided & { readonly decision: "deny" })
   | (Decided & {
       readonly decision: "step_up";

@@ -6,6 +6,7 @@ import { isCommand } from "#src/connector/table.ts";
 import { toAgent } from "#src/identity/agents.ts";
 import type { Principal } from "#src/identity/authenticate.ts";
 import type { EntityJson, PolicyRequest } from "#src/policy/closure.ts";
+import { type RequestCheck, ruleTierOf } from "#src/policy/request-rules.ts";
 import { type EntityUid, entityKey } from "#src/policy/scope.ts";
 import { readAgent, readAgentByName } from "#src/store/agents.ts";
 import type { Reader } from "#src/store/reader.ts";
@@ -36,7 +37,10 @@ export type PdpCaller = Principal;
 
 /** The question as Cedar gets it, or why it has no such form. */
 export type Translation =
-  | { readonly request: PolicyRequest }
+  | {
+      readonly request: PolicyRequest /** Why it does not fit the schema of its command. */;
+      readonly mismatch?: string;
+    }
   | { readonly refusal: { readonly code: ReasonCode; readonly message: string } };
 
 /** What {@link translate} needs. */
@@ -78,15 +82,19 @@ export function isAboutCaller(map: TypeMap, caller: PdpCaller, subject: AccessEn
  * INVARIANT: an enforcement point's properties are attributes and its context is the context; what an agent says of itself
  * stands under `context.claimed` alone. Throws `reserved_context_key` for a context that has `writ`.
  */
-export async function translate(ground: TranslateGround, asked: AccessRequest): Promise<Translation> {
+export async function translate(ground: TranslateGround, stated: AccessRequest): Promise<Translation> {
   const { caller, map, authority } = ground;
-  if (asked.context !== undefined && Object.hasOwn(asked.context, "writ")) {
+  if (stated.context !== undefined && Object.hasOwn(stated.context, "writ")) {
     throw new WritError("reserved_context_key", "`context.writ` is Writ's own; leave it out");
   }
-  const principalType = subjectTypeOf(map, asked.subject.type);
-  if (principalType === undefined) return unmapped("subject", asked.subject.type);
-  const resourceType = toEntityType(map.resourceTypes, asked.resource.type);
-  if (resourceType === undefined) return unmapped("resource", asked.resource.type);
+  const principalType = subjectTypeOf(map, stated.subject.type);
+  if (principalType === undefined) return unmapped("subject", stated.subject.type);
+  const resourceType = toEntityType(map.resourceTypes, stated.resource.type);
+  if (resourceType === undefined) return unmapped("resource", stated.resource.type);
+  const action = actionOf(map, stated.action.name);
+  const { requests } = await authority.policies(caller.tenant);
+  // What an agent says of itself has no other form than what it says.
+  const asked = caller.kind === "agent" ? stated : fitRequest(requests, stated, action, principalType, resourceType);
 
   const references: EntityUid[] = [];
   const why = whyNotRepresentable(asked, caller.kind === "agent" ? "plain" : "escapes", references);
@@ -101,8 +109,7 @@ export async function translate(ground: TranslateGround, asked: AccessRequest): 
     principal = { type: AGENT_TYPE, id: agent.name };
     groups = agent.groups.map((id) => ({ type: "AgentGroup", id }));
   }
-  const action = actionOf(map, asked.action.name);
-  const command = await resolveAction(authority, caller.tenant, action, resource);
+  const command = await resolveAction(authority, caller.tenant, action, principal, resource);
   const roots = [principal, ...groups, resource, ...(command === undefined ? [action] : []), ...references];
   const stored = await authority.reach(caller.tenant, roots);
 
@@ -125,6 +132,25 @@ export async function translate(ground: TranslateGround, asked: AccessRequest): 
       context: composeContext(ground, asked, command?.tier, isTrusted),
       entities: [...entities.values()],
     },
+    ...(command?.mismatch === undefined ? {} : { mismatch: command.mismatch }),
+  };
+}
+
+/** The question with values in the form that the tenant's schema declares. */
+function fitRequest(
+  requests: RequestCheck,
+  asked: AccessRequest,
+  action: EntityUid,
+  principalType: string,
+  resourceType: string,
+): AccessRequest {
+  const attributes = (type: string, { properties, ...entity }: AccessEntity): AccessEntity =>
+    properties === undefined ? entity : { ...entity, properties: requests.fitAttributes(type, properties) };
+  return {
+    ...asked,
+    subject: attributes(principalType, asked.subject),
+    resource: attributes(resourceType, asked.resource),
+    ...(asked.context === undefined ? {} : { context: requests.fitContext(action, asked.context) }),
   };
 }
 
@@ -167,20 +193,32 @@ async function findAgent({ caller, reader }: TranslateGround, idOrName: string) 
 }
 
 interface ResolvedCommand {
-  readonly tier: string;
+  readonly tier: string | undefined;
   readonly groups: readonly EntityUid[];
+  readonly mismatch?: string;
 }
 
-/** A command's tier and groups, as its connector gives them; undefined for any other action. */
+/** Tier and groups, as a command's connector gives them or the tenant's extension of the schema; undefined for any other action. */
 async function resolveAction(
   authority: Authority,
   tenant: TenantId,
   action: EntityUid,
+  principal: EntityUid,
   resource: EntityUid,
 ): Promise<ResolvedCommand | undefined> {
+  const rule = (await authority.policies(tenant)).requests.actionOf(action);
+  if (rule !== undefined && !isCommand(action.id)) return { tier: ruleTierOf(rule), groups: rule.groups };
   if (!isCommand(action.id) || !isEntityType(resource.type)) return undefined;
   const target = await resolveCommand(authority, tenant, { command: action.id, resource: { ...resource, id: "" } });
-  return { tier: target.tier, groups: target.groups.map((id) => ({ type: "Action", id })) };
+  const isForeign = rule === undefined && target.isListed === true && principal.type !== AGENT_TYPE;
+  const mismatch = isForeign
+    ? `\`${action.id}\` is for \`${AGENT_TYPE}\`, not for \`${principal.type}\``
+    : target.mismatch;
+  return {
+    tier: target.tier,
+    groups: target.groups.map((id) => ({ type: "Action", id })),
+    ...(mismatch === undefined ? {} : { mismatch }),
+  };
 }
 
 function composeContext(

@@ -31,6 +31,8 @@ export interface SearchPage {
   /** Ids of subjects or resources, names of actions. */
   readonly found: readonly string[];
   readonly next: string;
+  /** How many there are on all pages together; undefined where counting them would cost more than a page may. */
+  readonly total?: number;
 }
 
 /** Finds what is permitted among what is known: stored entities, agents, and actions that policies or connectors name. */
@@ -59,6 +61,8 @@ const STEP = 25;
 interface Cursor {
   readonly source: number;
   readonly after: string | null;
+  /** Of all pages, as the first one counted them. */
+  readonly total?: number;
 }
 
 /** Candidates by name, behind `after`. */
@@ -77,10 +81,14 @@ export function createPdpSearch(dependencies: PdpSearchDependencies): PdpSearch 
       const { answer, event } = await recorded(dependencies, asking, async (ground) => {
         requireOwn(ground, asked);
         const sources = await sourcesOf(dependencies, ground, asked);
-        const { found, next, examined } = await collect(dependencies, ground, asked, sources, cursor, limit);
+        const { found, next, examined, total } = await collect(dependencies, ground, asked, sources, cursor, limit);
         const { subject } = ground.caller;
         return {
-          answer: { found, next: next === undefined ? "" : writeToken(key, binding, next, limit) },
+          answer: {
+            found,
+            next: next === undefined ? "" : writeToken(key, binding, next, limit),
+            ...(total === undefined ? {} : { total }),
+          },
           record: {
             type: "evaluation.search",
             data: {
@@ -115,27 +123,35 @@ async function collect(
   sources: readonly Source[],
   start: Cursor,
   limit: number,
-): Promise<{ found: readonly string[]; next: Cursor | undefined; examined: number }> {
+): Promise<{ found: readonly string[]; next: Cursor | undefined; examined: number; total: number | undefined }> {
   const found: string[] = [];
+  const isFirst = start.source === 0 && start.after === null;
   let examined = 0;
+  let permitted = 0;
+  let next: Cursor | undefined;
   let { source, after } = start;
+  const at = (): Cursor => ({ source, after, ...(start.total === undefined ? {} : { total: start.total }) });
   for (; source < sources.length; source += 1, after = null) {
     for (;;) {
       const candidates = (await sources[source]?.(after, CHUNK)) ?? [];
       for (const { name, key } of candidates) {
-        if (examined >= MAX_EXAMINED) return { found, next: { source, after }, examined };
+        if (examined >= MAX_EXAMINED) return { found, next: next ?? at(), examined, total: start.total };
         examined += 1;
         const { decision } = await decideAccess(dependencies, ground, questionOf(asked, name));
         // Looked for one further: that there is a next page tells of something permitted, or of nothing but the bound.
-        if (decision && found.length >= limit) return { found, next: { source, after }, examined };
-        if (decision) found.push(name);
+        if (decision && found.length >= limit) {
+          next ??= at();
+          if (!isFirst) return { found, next, examined, total: start.total };
+        } else if (decision) found.push(name);
+        permitted += decision ? 1 : 0;
         after = key;
         if (examined % STEP === 0) await nextTurn();
       }
       if (candidates.length < CHUNK) break;
     }
   }
-  return { found, next: undefined, examined };
+  const total = isFirst ? permitted : start.total;
+  return { found, next: next === undefined || total === undefined ? next : { ...next, total }, examined, total };
 }
 
 function questionOf({ kind, subject, resource, action, context }: SearchRequest, name: string) {
@@ -236,7 +252,9 @@ function digestOf(asked: SearchRequest): string {
 }
 
 function writeToken(key: Uint8Array, binding: readonly string[], cursor: Cursor, limit: number): string {
-  return toBase64Url(seal(key, utf8(JSON.stringify([cursor.source, cursor.after, limit])), binding));
+  return toBase64Url(
+    seal(key, utf8(JSON.stringify([cursor.source, cursor.after, limit, cursor.total ?? null])), binding),
+  );
 }
 
 function readToken(
@@ -247,15 +265,15 @@ function readToken(
   if (token === undefined || token === "") {
     return { cursor: { source: 0, after: null }, limit: Math.min(limit ?? DEFAULT_LIMIT, MAX_SEARCH_LIMIT) };
   }
-  let opened: readonly [number, string | null, number];
+  let opened: readonly [number, string | null, number, number | null];
   try {
     opened = JSON.parse(fromUtf8(open(key, fromBase64Url(token), binding)));
   } catch (cause) {
     throw new WritError("invalid_argument", "`page.token` is not of this very search: begin it again", { cause });
   }
-  const [source, after, kept] = opened;
+  const [source, after, kept, total] = opened;
   if (limit !== undefined && Math.min(limit, MAX_SEARCH_LIMIT) !== kept) {
     throw new WritError("invalid_argument", "`page.limit` differs from that of the page before");
   }
-  return { cursor: { source, after }, limit: kept };
+  return { cursor: { source, after, ...(total === null ? {} : { total }) }, limit: kept };
 }

@@ -5,12 +5,14 @@ import { isWritError, WritError } from "#src/base/errors.ts";
 import { type IdSource, newId } from "#src/base/ids.ts";
 import type { Authorizer } from "#src/policy/authorizer.ts";
 import type { EntityJson, PolicyRequest } from "#src/policy/closure.ts";
-import { decideTwice, type PolicyDecision } from "#src/policy/decide-twice.ts";
+import type { PolicyDecision } from "#src/policy/decide-twice.ts";
 import { annotationOf } from "#src/policy/policy-set.ts";
 import type { Reader } from "#src/store/reader.ts";
 import type { ActivePolicies, Authority } from "./authority.ts";
 import { type AccessRequest, isAboutCaller, type PdpCaller, translate } from "./pdp-request.ts";
+import { decideActive } from "./policy-age.ts";
 import { denyReasons, type Reason, reason } from "./reasons.ts";
+import { describeShadow, judgeInShadow, type ShadowVerdict } from "./shadow-verdict.ts";
 import { nextTurn } from "./turn.ts";
 import type { TypeMap, TypeMaps } from "./type-map.ts";
 import { decidingVersions } from "./versions.ts";
@@ -25,6 +27,10 @@ export interface AccessDecision {
   /** As evaluated; undefined where the question has no such form. */
   readonly request: PolicyRequest | undefined;
   readonly determining: readonly string[];
+  /** Policies that could not be evaluated. */
+  readonly errors: readonly string[];
+  /** Recorded, and never answered. */
+  readonly shadow?: ShadowVerdict;
 }
 
 /** When a batch ends: never early, with the first no, or with the first yes. */
@@ -49,6 +55,8 @@ export interface Pdp {
 export interface PdpDependencies {
   readonly authority: Authority;
   readonly authorizer: Authorizer;
+  /** Evaluates what is only tried. */
+  readonly shadowAuthorizer: Authorizer;
   readonly typeMaps: TypeMaps;
   readonly recorder: Recorder;
   readonly reader: Reader;
@@ -82,7 +90,12 @@ export function createPdp(dependencies: PdpDependencies): Pdp {
         const decisions: AccessDecision[] = [];
         for (const [i, question] of asked.entries()) {
           const decided = await decideAccess(dependencies, ground, question);
-          decisions.push(decided);
+          const shadow = judgeInShadow(
+            dependencies.shadowAuthorizer,
+            ground.policies,
+            wasAsked(decided) ? decided.request : undefined,
+          );
+          decisions.push(shadow === undefined ? decided : { ...decided, shadow });
           if (semantic === "deny_on_first_deny" && !decided.decision) break;
           if (semantic === "permit_on_first_permit" && decided.decision) break;
           if (i % STEP === STEP - 1) await nextTurn();
@@ -126,6 +139,11 @@ export async function recorded<Answer>(
   throw new WritError("conflict", "what the decision rests on kept changing");
 }
 
+/** Whether policies had a say: a shadow that did would be compared with nothing. */
+function wasAsked({ reasons }: AccessDecision): boolean {
+  return reasons.every(({ code }) => code !== "policies_stale" && code !== "request_mismatch");
+}
+
 function requireOwn({ map, caller }: PdpGround, asked: readonly AccessRequest[]): void {
   if (asked.every(({ subject }) => isAboutCaller(map, caller, subject))) return;
   throw new WritError("forbidden", "an agent's key asks about that agent alone: the subject must be it");
@@ -142,7 +160,7 @@ export async function decideAccess(
     const translated = await translate({ authority, reader, map, caller, now }, asked);
     if ("refusal" in translated) return refused([translated.refusal], undefined);
     request = translated.request;
-    return toDecision(policies, decideTwice(authorizer, policies.index, request), request);
+    return toDecision(policies, decideActive(authorizer, policies, request, now, translated.mismatch), request);
   } catch (error) {
     // What Cedar cannot read is no fault of this instance, and no yes.
     if (isWritError(error, "invalid_argument")) {
@@ -154,14 +172,15 @@ export async function decideAccess(
 }
 
 function refused(reasons: readonly Reason[], request: PolicyRequest | undefined): AccessDecision {
-  return { decision: false, reasons, stated: [], request, determining: [] };
+  return { decision: false, reasons, stated: [], request, determining: [], errors: [] };
 }
 
 function toDecision(policies: ActivePolicies, decided: PolicyDecision, request: PolicyRequest): AccessDecision {
+  const errors = decided.errors.map(({ policyId }) => policyId);
   switch (decided.decision) {
     case "allow": {
       const reasons = decided.determining.map((policy) => reason("permitted", policy));
-      return { decision: true, reasons, stated: [], request, determining: decided.determining };
+      return { decision: true, reasons, stated: [], request, determining: decided.determining, errors };
     }
     case "step_up":
       return {
@@ -170,6 +189,7 @@ function toDecision(policies: ActivePolicies, decided: PolicyDecision, request: 
         stated: statedBy(policies, decided.asked),
         request,
         determining: decided.asked,
+        errors,
       };
     case "deny":
       return {
@@ -178,6 +198,7 @@ function toDecision(policies: ActivePolicies, decided: PolicyDecision, request: 
         stated: statedBy(policies, decided.determining),
         request,
         determining: decided.determining,
+        errors,
       };
   }
 }
@@ -223,12 +244,17 @@ export function describeGround({ caller, policies }: PdpGround): JsonObject {
   return {
     key: caller.token,
     ...(caller.kind === "agent" ? { agent: caller.agent.id } : {}),
-    versions: { ...decidingVersions(), policies: policies.version },
+    versions: { ...decidingVersions(), policies: policies.version, schema_extension: policies.schemaVersion },
   };
 }
 
-function describeOutcome({ determining, reasons }: AccessDecision): JsonObject {
-  return { policies: [...determining], reasons: reasons.map(({ code }) => code) };
+function describeOutcome({ determining, errors, reasons, shadow }: AccessDecision): JsonObject {
+  return {
+    policies: [...determining],
+    ...(errors.length === 0 ? {} : { policy_errors: [...errors] }),
+    reasons: reasons.map(({ code }) => code),
+    ...describeShadow(shadow),
+  };
 }
 
 /** Requests as evaluated, with entities by their place in one list; what was never evaluated, as it was asked. */

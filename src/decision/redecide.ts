@@ -4,6 +4,7 @@ import type { AgentPrincipal } from "#src/identity/authenticate.ts";
 import type { Authorizer } from "#src/policy/authorizer.ts";
 import { decideOnce } from "#src/policy/decide-twice.ts";
 import type { Authority } from "./authority.ts";
+import { isStale } from "./policy-age.ts";
 import { buildRequest, rootsOf } from "./policy-request.ts";
 import type { Target } from "./target.ts";
 
@@ -24,10 +25,12 @@ export async function redecide(
   target: Target,
   cosigned: boolean,
 ): Promise<void> {
-  const { index } = await authority.policies(principal.tenant);
+  const policies = await authority.policies(principal.tenant);
+  const now = clock.now();
+  if (isStale(policies, now)) throw new WritError("writ_mismatch", "the policies are older than they may be");
   const stored = await authority.reach(principal.tenant, rootsOf(principal, target));
-  const { policyRequest } = buildRequest({ principal, target, claimed: {}, now: clock.now(), stored });
-  const decision = decideOnce(authorizer, index, policyRequest, cosigned);
+  const { policyRequest } = buildRequest({ principal, target, claimed: {}, now, stored });
+  const decision = decideOnce(authorizer, policies.index, policyRequest, cosigned);
   if (decision.decision === "allow") return;
   throw new WritError("writ_mismatch", "the policies do not allow this call under a writ that names no call", {
     details: { policies: decision.determining },

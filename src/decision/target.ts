@@ -2,8 +2,9 @@ import { isWritError, WritError } from "#src/base/errors.ts";
 import type { TenantId } from "#src/base/ids.ts";
 import { type DerivedCall, type DerivedPersonal, deriveCall } from "#src/connector/derive.ts";
 import { commandsOf } from "#src/connector/registry.ts";
-import { actionGroups, isCommand, type RouteTable, type Tier } from "#src/connector/table.ts";
+import { actionGroups, ENDPOINT_TYPE, isCommand, type RouteTable, type Tier } from "#src/connector/table.ts";
 import { parseTemplate } from "#src/connector/template.ts";
+import { ruleTierOf } from "#src/policy/request-rules.ts";
 import type { Connection } from "#src/vault/connections.ts";
 import type { Ask, AskedCall, StatedTarget } from "./ask.ts";
 import type { Authority } from "./authority.ts";
@@ -24,6 +25,10 @@ export interface Target {
   /** `<connector>@<version>` of the route table that derived it. */
   readonly connectorVersion?: string;
   readonly call?: TargetCall;
+  /** Whether a connector's table gives the command. */
+  readonly isListed?: boolean;
+  /** Why the command is not for a resource of this type; a call's never is. */
+  readonly mismatch?: string;
 }
 
 /** The call itself, ready to be sent byte for byte. */
@@ -116,18 +121,49 @@ async function resolveStated(
 ): Promise<Target> {
   if (stated === undefined) throw new WritError("invalid_argument", "`command` with `resource`, or `call`, is needed");
   const table = await tableOf(authority, tenant, stated.command);
-  const tier = table === undefined ? "danger" : tierOf(table, stated.command);
+  const rule =
+    table === undefined
+      ? (await authority.policies(tenant)).requests.actionOf({ type: "Action", id: stated.command })
+      : undefined;
+  const listed = table === undefined ? undefined : listedTier(table, stated.command);
+  const tier = listed ?? (rule && ruleTierOf(rule)) ?? "danger";
+  const declared = rule?.groups.map(({ id: group }) => group) ?? [];
   const { type, id } = stated.resource;
+  const mismatch =
+    table === undefined || listed === undefined ? undefined : resourceMismatch(table, stated.command, type);
   const trait = table === undefined ? undefined : traitsOf(table, type);
   return {
     command: stated.command,
-    groups: actionGroups(stated.command, tier),
+    groups: [...new Set([...actionGroups(stated.command, tier), ...declared])],
     tier,
     resource: { type, id: trait?.folds ? id.toLowerCase() : id },
     attributes: {},
     personalId: trait?.personal ?? false,
+    isListed: listed !== undefined,
+    ...(mismatch === undefined ? {} : { mismatch }),
   };
 }
+
+const commandTypes = new WeakMap<RouteTable, ReadonlyMap<string, ReadonlySet<string>>>();
+
+/** Why a connector's command is not for a resource of `type`: one that no route lists is for an endpoint. */
+function resourceMismatch(table: RouteTable, command: string, type: string): string | undefined {
+  let types = commandTypes.get(table);
+  if (types === undefined) {
+    const found = new Map<string, Set<string>>();
+    for (const { command: listed, resource } of table.routes) {
+      const known = found.get(listed) ?? new Set<string>();
+      found.set(listed, known.add(resource.type));
+    }
+    types = found;
+    commandTypes.set(table, types);
+  }
+  const known = types.get(command) ?? ENDPOINT_ONLY;
+  if (known.has(type)) return undefined;
+  return `\`${command}\` acts on ${[...known].map((name) => `\`${name}\``).join(", ")}, not on \`${type}\``;
+}
+
+const ENDPOINT_ONLY: ReadonlySet<string> = new Set([ENDPOINT_TYPE]);
 
 const commandTables = new WeakMap<RouteTable, Map<string, ReadonlyMap<string, Tier>>>();
 
@@ -141,8 +177,8 @@ async function tableOf(authority: Authority, tenant: TenantId, command: string):
   }
 }
 
-/** The tier that a connector gives a command; a command that none knows is `danger`, since nobody said what it does. */
-function tierOf(table: RouteTable, command: string): Tier {
+/** The tier that a connector gives a command; one of which nobody said what it does is `danger`. */
+function listedTier(table: RouteTable, command: string): Tier | undefined {
   const second = command.split("/")[2] ?? "";
   const byConnection = commandTables.get(table) ?? new Map<string, ReadonlyMap<string, Tier>>();
   commandTables.set(table, byConnection);
@@ -153,7 +189,7 @@ function tierOf(table: RouteTable, command: string): Tier {
     commands = named === "" ? commandsOf(table) : commandsOf(table, { connectionId: named, connectionName: named });
     byConnection.set(named, commands);
   }
-  return commands.get(command) ?? "danger";
+  return commands.get(command);
 }
 
 function checkStated({ command, resource }: StatedTarget): void {

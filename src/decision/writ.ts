@@ -7,9 +7,10 @@ import { settingsOf } from "#src/identity/tenants.ts";
 import { readAgentByDid } from "#src/store/agents.ts";
 import { readTenant } from "#src/store/instance.ts";
 import type { Reader } from "#src/store/reader.ts";
+import { isStopped } from "#src/store/stops.ts";
 import { readToken } from "#src/store/tokens.ts";
 import { isRevoked } from "#src/store/writs.ts";
-import { verifyDelegationChain, verifyInvocation } from "#src/ucan/chain.ts";
+import { verifyDelegations, verifyInvocation } from "#src/ucan/chain.ts";
 import { type Delegation, parseDelegation } from "#src/ucan/delegation.ts";
 import { didOfSigner } from "#src/ucan/did-key.ts";
 import { decodeTokenText, tokenCid } from "#src/ucan/envelope.ts";
@@ -29,6 +30,8 @@ export interface PresentedWrit {
 /** A writ whose signature, issuer and standing are good. What it covers is not looked at yet. */
 export interface OpenedWrit {
   readonly presented: PresentedWrit;
+  /** What was presented, decoded and each signature checked: the root first. */
+  readonly links: readonly Delegation[];
   readonly root: Delegation;
   readonly meta: WritMeta;
   /** The agent that it was minted for, as of now. */
@@ -44,7 +47,7 @@ export interface OpenedWrit {
 
 /** Opens and checks writs. */
 export interface WritChecker {
-  /** Throws `writ_invalid`, `writ_expired`, `writ_revoked`. */
+  /** Throws `writ_invalid`, `writ_expired`, `writ_revoked`, `stopped`. */
   open(presented: PresentedWrit): Promise<OpenedWrit>;
   /** Whether the writ or anything below it says something of the call itself, so that the call's digest is needed. */
   isPinnedToCall(writ: OpenedWrit): boolean;
@@ -80,9 +83,9 @@ export function parsePresentedWrit(bearer: string, invocation: string | undefine
 /** Makes the checker. */
 export function createWritChecker({ reader, keyring, clock, epochOf }: WritCheckerDependencies): WritChecker {
   const open = async (presented: PresentedWrit): Promise<OpenedWrit> => {
-    const [first] = presented.proofs;
-    if (first === undefined) throw new WritError("writ_invalid");
-    const root = parseDelegation(first);
+    const links = presented.proofs.map(parseDelegation);
+    const [root] = links;
+    if (root === undefined) throw new WritError("writ_invalid");
     const meta = parseMeta(root);
     const epoch = epochOf(meta.tenant);
     // The tenant comes out of the token; that this very tenant's key signed it is what makes it true. Keys are derived for
@@ -92,29 +95,33 @@ export function createWritChecker({ reader, keyring, clock, epochOf }: WritCheck
       throw new WritError("writ_invalid", "the writ was not issued here");
     }
     if (tenant.status !== "active") throw new WritError("writ_revoked", "the tenant is disabled");
+    if (meta.cosigner !== undefined && (await isRevoked(reader, meta.tenant, meta.cosigner))) {
+      throw new WritError("writ_revoked", "what a person vouched for was taken back");
+    }
     const principal = await findPrincipal(reader, meta, root.audience, clock.now());
+    if (await isStopped(reader, tenant.tenantId, principal.agent.id, null)) throw new WritError("stopped");
     return {
       presented,
+      links,
       root,
       meta,
       principal,
       requiresProof: principal.agent.requireProof || settingsOf(tenant).requireProof,
       issuer: root.issuer,
       epoch,
-      revoked: await findRevoked(reader, meta.tenant, presented),
+      revoked: await findRevoked(reader, meta.tenant, links, presented.invocation),
     };
   };
 
   const check = (writ: OpenedWrit, command: string, args: WritArguments): void => {
     const now = clock.now() / 1000;
-    const { presented, revoked, requiresProof, issuer } = writ;
+    const { presented, links, revoked, requiresProof, issuer } = writ;
     const isRevokedCid = (cid: string): boolean => revoked.has(cid);
     if (presented.invocation === undefined) {
       if (requiresProof) {
         throw new WritError("writ_invalid", "possession of the agent's key must be proven: send an invocation");
       }
-      const grant = verifyDelegationChain({
-        proofs: presented.proofs,
+      const grant = verifyDelegations(links, {
         subject: issuer,
         command,
         args: { ...args },
@@ -143,10 +150,9 @@ function isIssuer(keyring: Keyring, tenant: TenantId, did: string): boolean {
 }
 
 /** A policy that reads the call's digest, wherever in the chain, or an invocation that names one. */
-function isPinnedToCall({ presented }: OpenedWrit): boolean {
-  const { invocation, proofs } = presented;
+function isPinnedToCall({ presented: { invocation }, links }: OpenedWrit): boolean {
   if (invocation !== undefined && parseInvocation(invocation).args["call"] !== "") return true;
-  return proofs.some((proof) => parseDelegation(proof).policy.statements.some(readsCall));
+  return links.some(({ policy }) => policy.statements.some(readsCall));
 }
 
 function readsCall(statement: Policy["statements"][number]): boolean {
@@ -163,7 +169,7 @@ function readsCall(statement: Policy["statements"][number]): boolean {
   }
 }
 
-/** As {@link mintWrit} pins it. */
+/** As {@link draftWrit} pins it. */
 function isDecidedForCall({ root }: OpenedWrit): boolean {
   return root.policy.statements.some(
     ({ op, ...rest }) =>
@@ -199,7 +205,8 @@ function parseMeta(root: Delegation): WritMeta {
     isId("decision", meta.decision) &&
     isId("token", meta.key) &&
     (meta.uses === "one" || meta.uses === "many") &&
-    typeof meta.cosigned === "boolean";
+    typeof meta.cosigned === "boolean" &&
+    (meta.cosigner === undefined || typeof meta.cosigner === "string");
   if (!valid) throw new WritError("writ_invalid", "the writ does not say where it is from");
   return meta as unknown as WritMeta;
 }
@@ -225,9 +232,13 @@ async function findPrincipal(reader: Reader, meta: WritMeta, did: string, now: n
   };
 }
 
-async function findRevoked(reader: Reader, tenant: TenantId, presented: PresentedWrit): Promise<ReadonlySet<string>> {
-  const tokens = [...presented.proofs, ...(presented.invocation === undefined ? [] : [presented.invocation])];
-  const cids = tokens.map(tokenCid);
+async function findRevoked(
+  reader: Reader,
+  tenant: TenantId,
+  links: readonly Delegation[],
+  invocation: Uint8Array | undefined,
+): Promise<ReadonlySet<string>> {
+  const cids = [...links.map(({ cid }) => cid), ...(invocation === undefined ? [] : [tokenCid(invocation)])];
   const revoked = await Promise.all(cids.map((cid) => isRevoked(reader, tenant, cid)));
   return new Set(cids.filter((_, i) => revoked[i]));
 }

@@ -18,9 +18,10 @@ import { closeCall, openCall, readOpenCalls } from "#src/store/calls.ts";
 import { readConnection } from "#src/store/connections.ts";
 import { readTenant, readTenants } from "#src/store/instance.ts";
 import type { Reader } from "#src/store/reader.ts";
+import { isStopped } from "#src/store/stops.ts";
 import { readToken } from "#src/store/tokens.ts";
 import type { Statement } from "#src/store/unit.ts";
-import { consumeWrit } from "#src/store/writs.ts";
+import { consumeWrit, isRevoked } from "#src/store/writs.ts";
 import type { ActiveCalls } from "./active-calls.ts";
 import { createProxyBody, type ProxyBody } from "./call-body.ts";
 import type { Forwarder, GrantedCall } from "./forward.ts";
@@ -105,6 +106,7 @@ async function callAsAgent(
       callId: outcome.decisionId,
       decisionId: outcome.decisionId,
       epoch: outcome.epoch,
+      ...(outcome.cosigner === undefined ? {} : { cosigner: outcome.cosigner }),
     }),
   );
 }
@@ -205,6 +207,8 @@ function requireCall(target: Target): CallTarget {
 /** What a call goes by once its grant is committed. */
 interface Grant extends Pick<GrantedCall, "callId" | "decisionId" | "epoch"> {
   readonly writ?: OpenedWrit;
+  /** The CID of the cosigner's token, where the call rests on a person's word and on no writ. */
+  readonly cosigner?: string;
 }
 
 function granted(
@@ -213,7 +217,7 @@ function granted(
   principal: AgentPrincipal,
   target: Target,
   body: ProxyBody,
-  { writ, ...grant }: Grant,
+  { writ, cosigner, ...grant }: Grant,
 ): GrantedCall {
   const callTarget = requireCall(target);
   return {
@@ -226,6 +230,7 @@ function granted(
     signal: call.signal,
     stillAllowed: async () => {
       if (!(await standsStill(dependencies.reader, principal, callTarget))) return false;
+      if (cosigner !== undefined && (await isRevoked(dependencies.reader, principal.tenant, cosigner))) return false;
       if (writ === undefined) return true;
       return (await dependencies.writs.open(writ.presented)).revoked.size === 0;
     },
@@ -235,13 +240,15 @@ function granted(
 /** Whether tenant, agent, key and connection of a running call are all still what they were. */
 async function standsStill(reader: Reader, principal: AgentPrincipal, target: CallTarget): Promise<boolean> {
   const { tenant } = principal;
-  const [tenantRow, agent, token, connection] = await Promise.all([
+  const [tenantRow, agent, token, connection, isHeld] = await Promise.all([
     readTenant(reader, tenant),
     readAgent(reader, tenant, principal.agent.id),
     readToken(reader, tenant, principal.token),
     readConnection(reader, tenant, target.connection.id),
+    isStopped(reader, tenant, principal.agent.id, target.connection.id),
   ]);
   return (
+    !isHeld &&
     tenantRow?.status === "active" &&
     agent?.status === "active" &&
     token?.revokedAt === null &&

@@ -2,9 +2,10 @@ import { WritError } from "#src/base/errors.ts";
 import type { SubjectId, TenantId } from "#src/base/ids.ts";
 import { type PresentedWrit, parsePresentedWrit } from "#src/decision/writ.ts";
 import type { AgentPrincipal, Principal } from "#src/identity/authenticate.ts";
+import type { PersonPrincipal } from "#src/identity/sessions.ts";
 
-/** Who a route is for. `writ`: whoever presents one. `anyone`: without a credential. */
-export const ROLES = ["anyone", "agent", "writ", "admin", "pdp", "operator"] as const;
+/** Who a route is for. `writ`: whoever presents one. `anyone`: without a credential. `person`: signed in, with the route's permission. */
+export const ROLES = ["anyone", "agent", "writ", "admin", "pdp", "operator", "person"] as const;
 /** Who a route is for. */
 export type Role = (typeof ROLES)[number];
 
@@ -14,6 +15,7 @@ export type Caller =
   | { readonly kind: "agent"; readonly principal: AgentPrincipal }
   | { readonly kind: "token"; readonly principal: Exclude<Principal, AgentPrincipal> }
   | { readonly kind: "writ"; readonly presented: PresentedWrit }
+  | { readonly kind: "person"; readonly principal: PersonPrincipal }
   /** Whoever holds the operator's socket; `tenant` is the one that they act in, by its name or id. */
   | { readonly kind: "operator"; readonly subject: SubjectId; readonly tenant: string | undefined };
 

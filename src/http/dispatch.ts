@@ -12,6 +12,7 @@ import type { Listener } from "./listener.ts";
 import { errorReply, problemReply } from "./problem.ts";
 import { type Reply, toResponse } from "./reply.ts";
 import { NO_BODY, type Route } from "./route.ts";
+import { sessionCookie } from "./session/cookie.ts";
 import type { Shape } from "./shape.ts";
 
 /** What answering requests needs. */
@@ -38,7 +39,8 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT"
 /** Makes the dispatcher: one path for every route, so that none can leave out a step. */
 export function createDispatcher(ground: DispatchGround): Dispatcher {
   const { services, config, clock, metrics, log, keyUse } = ground;
-  const admitGround: AdmitGround = { services, metrics, now: () => clock.now() };
+  const cookie = sessionCookie(config.publicUrl);
+  const admitGround: AdmitGround = { services, metrics, now: () => clock.now(), publicUrl: config.publicUrl, cookie };
   const nextRequestId = createRequestIds(ground.ids);
 
   const answer = (route: Route, listener: Listener, request: Request, given: Reply, id: string, began: number) => {

@@ -3,6 +3,8 @@ import { invariant, WritError } from "#src/base/errors.ts";
 import type { TenantId } from "#src/base/ids.ts";
 import type { Config } from "#src/config/config.ts";
 import type { AgentPrincipal } from "#src/identity/authenticate.ts";
+import type { PeopleActor } from "#src/identity/people.ts";
+import type { Client, PersonPrincipal } from "#src/identity/sessions.ts";
 import { DEFAULT_TENANT } from "#src/identity/tenants.ts";
 import type { Caller, Manager } from "./caller.ts";
 import type { Listener } from "./listener.ts";
@@ -79,15 +81,15 @@ export class Exchange {
   }
 
   /**
-   * Whoever manages a tenant, and which. An administrator's token has one tenant, the operator names one in `Writ-Tenant`.
-   * Throws `not_found`, and `forbidden` for a token that names a tenant.
+   * Whoever manages a tenant, and which. An administrator's token and a person have one tenant, the operator names one in
+   * `Writ-Tenant`. Throws `not_found`, and `forbidden` for others who name a tenant.
    */
   async manager(): Promise<Manager> {
     const { caller } = this;
-    if (caller.kind === "token") {
+    if (caller.kind === "token" || caller.kind === "person") {
       const { tenant, subject } = caller.principal;
       if (this.request.headers.has("writ-tenant")) {
-        throw new WritError("forbidden", "`Writ-Tenant` is the instance operator's: a token acts in its own tenant");
+        throw new WritError("forbidden", "`Writ-Tenant` is the instance operator's: others act in their own tenant");
       }
       return { tenant, subject, isOperator: false };
     }
@@ -95,6 +97,24 @@ export class Exchange {
     const row = await this.services.tenants.show(caller.tenant ?? DEFAULT_TENANT);
     if (row.kind === "instance" && !this.includesInstance) throw new WritError("not_found");
     return { tenant: row.tenantId, subject: caller.subject, isOperator: true };
+  }
+
+  /** The person who asks. */
+  person(): PersonPrincipal {
+    invariant(this.caller.kind === "person", "the route is for people who are signed in");
+    return this.caller.principal;
+  }
+
+  /** Whoever manages people: a person as one of them, the operator as the host. */
+  async peopleActor(): Promise<{ readonly tenant: TenantId; readonly actor: PeopleActor }> {
+    const { tenant, subject } = await this.manager();
+    if (this.caller.kind !== "person") return { tenant, actor: { kind: "host", subject } };
+    return { tenant, actor: { kind: "person", subject, roles: this.caller.principal.person.roles } };
+  }
+
+  /** The browser at the other end, as it describes itself. */
+  client(): Client {
+    return { browser: this.header("user-agent") ?? "", address: this.source };
   }
 
   /** The tenant that whoever asks belongs to, or manages. */

@@ -30,12 +30,14 @@ const SCHEMES: ReadonlyMap<Role, string> = new Map([
   ["writ", "writ"],
   ["admin", "adminToken"],
   ["pdp", "pdpToken"],
+  ["person", "session"],
 ]);
 
 /** OpenAPI 3.1 for routes: the very declarations that they are registered from. */
 export function describeRoutes(routes: readonly Route[], publicUrl: string): JsonObject {
   const paths: Record<string, Record<string, Json>> = {};
   for (const route of routes) {
+    if (route.isPage === true) continue;
     const path = openApiPath(route.path);
     const item = paths[path] ?? {};
     paths[path] = item;
@@ -52,6 +54,13 @@ export function describeRoutes(routes: readonly Route[], publicUrl: string): Jso
         agentKey: bearer("an agent's key: `writ_agent_…`; also as the password of Basic"),
         adminToken: bearer("an administrator's token: `writ_admin_…`"),
         pdpToken: bearer("an enforcement point's token: `writ_pdp_…`"),
+        session: {
+          type: "apiKey",
+          in: "cookie",
+          name: publicUrl.startsWith("https:") ? "__Host-writ-session" : "writ-session",
+          description:
+            "a person's session; what changes anything carries `Writ-CSRF`, what is sensitive `Writ-Reauthentication`",
+        },
         writ: bearer("a writ, with delegations below it behind dots; `Writ-Invocation` proves possession"),
       },
     },
@@ -75,10 +84,10 @@ function describeOperation(route: Route, method: string): JsonObject {
   return {
     operationId: operationId(route, method),
     summary: route.summary,
-    description: `For ${route.who.join(", ")}.`,
+    description: `For ${route.who.join(", ")}.${route.permission === undefined ? "" : ` People need \`${route.permission}\`.`}`,
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(hasBody ? { requestBody: { required: true, content: { [JSON_TYPE]: { schema: schemaOf(route.body) } } } } : {}),
-    responses: describeAnswers(route, hasBody),
+    responses: describeAnswers(route, method, hasBody),
     ...(security.length === 0 ? {} : { security }),
   };
 }
@@ -90,7 +99,12 @@ function securityOf(route: Route): readonly JsonObject[] {
   });
 }
 
-function describeAnswers(route: Route, hasBody: boolean): JsonObject {
+/** Codes of what people change. */
+function ofPeople({ isSensitive }: Route): readonly ErrorCode[] {
+  return isSensitive === true ? ["csrf_refused", "reauthentication_required"] : ["csrf_refused"];
+}
+
+function describeAnswers(route: Route, method: string, hasBody: boolean): JsonObject {
   const responses: Record<string, Json> = {};
   const produces = route.produces ?? JSON_TYPE;
   for (const [status, description] of Object.entries(route.answers)) {
@@ -100,6 +114,7 @@ function describeAnswers(route: Route, hasBody: boolean): JsonObject {
     ...COMMON,
     ...(hasBody ? OF_BODIES : []),
     ...(route.who.includes("anyone") ? [] : OF_CREDENTIALS),
+    ...(route.who.includes("person") && method !== "GET" ? ofPeople(route) : []),
     ...(route.errors ?? []),
   ]);
   const byStatus = Map.groupBy([...codes].sort(), (code) => ERROR_STATUS[code]);

@@ -1,14 +1,15 @@
 import { access, constants } from "node:fs/promises";
-import type { Clock } from "#src/base/clock.ts";
+import { type Clock, toRfc3339 } from "#src/base/clock.ts";
 import { messageOf } from "#src/base/errors.ts";
 import { CLOCK_TOLERANCE_MS } from "#src/store/committer.ts";
 import { readHead } from "#src/store/events.ts";
 import { readInstance, readTenants } from "#src/store/instance.ts";
+import { readStaleTenants } from "#src/store/policy-bundles.ts";
 import type { Reader } from "#src/store/reader.ts";
 
 /** One thing that must be well. */
 export interface ReadinessCheck {
-  readonly name: "store" | "disk" | "clock" | "server";
+  readonly name: "store" | "disk" | "clock" | "policies" | "server";
   readonly ok: boolean;
   /** For whoever runs the instance. */
   readonly detail: string;
@@ -33,7 +34,10 @@ export function createReadiness(ground: ReadinessGround): () => Promise<readonly
   return async () => {
     const now = performance.now();
     if (known === undefined || now - known.at >= FRESH_MS) {
-      known = { at: now, checks: Promise.all([checkStore(ground), checkDisk(ground), checkClock(ground)]) };
+      known = {
+        at: now,
+        checks: Promise.all([checkStore(ground), checkDisk(ground), checkClock(ground), checkPolicies(ground)]),
+      };
     }
     const stopping = ground.isStopping();
     const server: ReadinessCheck = { name: "server", ok: !stopping, detail: stopping ? "stopping" : "accepting" };
@@ -67,6 +71,24 @@ function checkClock({ reader, clock }: ReadinessGround): Promise<ReadinessCheck>
       if (behind > CLOCK_TOLERANCE_MS) throw new Error(`${behind} ms behind the newest event of \`${name}\``);
     }
     return "not behind any chain";
+  });
+}
+
+/**
+ * A tenant whose policies are older than they may be grants nothing. That is said of each; the instance is not ready only
+ * where it is so of all: one tenant's bundle must not take the others' server away.
+ */
+function checkPolicies({ reader, clock }: ReadinessGround): Promise<ReadinessCheck> {
+  return check("policies", async () => {
+    const stale = await readStaleTenants(reader, clock.now());
+    if (stale.length === 0) return "none is older than it may be";
+    const names = stale.map(({ name, staleAt }) => `\`${name}\` since ${toRfc3339(staleAt)}`);
+    const detail = `older than their bundle says they may be: ${names.join(", ")}`;
+    const tenants = (await readTenants(reader)).filter(
+      ({ kind, status }) => kind === "customer" && status === "active",
+    );
+    if (stale.length === tenants.length) throw new Error(detail);
+    return detail;
   });
 }
 

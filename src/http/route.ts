@@ -1,4 +1,5 @@
 import type { ErrorCode } from "#src/base/error-codes.ts";
+import type { Permission } from "#src/identity/roles.ts";
 import type { Role } from "./caller.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Reply } from "./reply.ts";
@@ -16,6 +17,12 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly summary: string;
   /** Who may ask; everyone else is refused before the body is read. */
   readonly who: readonly Role[];
+  /** What a person needs for it; without one it is nobody's who is signed in. */
+  readonly permission?: Permission;
+  /** Whether a person's passkey has to answer again, where the permission does not say so already. */
+  readonly isSensitive?: boolean;
+  /** Whether pages of Writ alone ask it, before anyone is signed in: the browser's word on where a request is from decides. */
+  readonly isFromPages?: boolean;
   /** The JSON body; `raw` where the handler reads it. A route without one takes none. */
   readonly body?: Shape<Body> | "raw";
   /** Where it takes larger bodies than others. */
@@ -29,6 +36,8 @@ export interface Route<Body = unknown, Query = unknown> {
   readonly produces?: string;
   /** Whether the operator may ask it of the instance's own chain, which is no tenant that has agents. */
   readonly includesInstance?: boolean;
+  /** Whether it draws pages for people, which are no part of the interface that `/openapi.json` describes. */
+  readonly isPage?: boolean;
   /** Whether requests count against rates; they do unless stated. */
   readonly isUnlimited?: boolean;
   /** The last word on every answer of the route, errors included. */

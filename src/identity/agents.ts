@@ -1,7 +1,16 @@
 import { Personal, type Recorder } from "#src/audit/recorder.ts";
 import type { Clock } from "#src/base/clock.ts";
 import { WritError } from "#src/base/errors.ts";
-import { type AgentId, type IdSource, isId, newId, type SubjectId, type TenantId } from "#src/base/ids.ts";
+import {
+  type AgentId,
+  type IdSource,
+  isId,
+  newId,
+  type PersonId,
+  parseId,
+  type SubjectId,
+  type TenantId,
+} from "#src/base/ids.ts";
 import { parseName } from "#src/base/names.ts";
 import { createSigner, KEY_BYTES, type Signer } from "#src/crypto/ed25519.ts";
 import {
@@ -12,8 +21,10 @@ import {
   readAgentByName,
   readAgents,
   setAgentGroups,
+  setAgentOwner,
   setAgentStatus,
 } from "#src/store/agents.ts";
+import { readPerson } from "#src/store/people.ts";
 import type { Reader } from "#src/store/reader.ts";
 import { formatDidKey, parseDidKey } from "#src/ucan/did-key.ts";
 import type { TenantKeys } from "#src/vault/tenant-keys.ts";
@@ -31,6 +42,8 @@ export interface Agent {
   readonly requireProof: boolean;
   readonly groups: readonly string[];
   readonly status: "active" | "disabled";
+  /** The person behind it, who vouches for none of its calls; null where there is none. */
+  readonly owner: PersonId | null;
   readonly createdAt: number;
 }
 
@@ -41,6 +54,8 @@ export interface NewAgent {
   /** The agent's own key; left out: one is made and kept in the vault. */
   readonly did?: string;
   readonly requireProof?: boolean;
+  /** The id of the person behind it. */
+  readonly owner?: string;
 }
 
 /** Agents of a tenant. */
@@ -53,6 +68,8 @@ export interface Agents {
   disable(tenant: TenantId, actor: SubjectId, agent: AgentId): Promise<void>;
   enable(tenant: TenantId, actor: SubjectId, agent: AgentId): Promise<void>;
   setGroups(tenant: TenantId, actor: SubjectId, agent: AgentId, groups: readonly string[]): Promise<void>;
+  /** Says which person is behind the agent, or that none is; `not_found` for a person that there is not. */
+  setOwner(tenant: TenantId, actor: SubjectId, agent: AgentId, owner: string | null): Promise<void>;
   /** The key that the vault keeps for an agent, to sign on its behalf; `not_found` where the agent has its own. */
   signerOf(tenant: TenantId, agent: AgentId): Promise<Signer>;
 }
@@ -91,6 +108,7 @@ export function createAgents({ recorder, reader, keys, ids, clock }: AgentsDepen
       requireProof: agent.requireProof ? 1 : 0,
       groups: JSON.stringify(groups),
       status: "active",
+      owner: agent.owner === undefined ? null : await requirePerson(tenant, agent.owner),
       createdAt: clock.now(),
     };
     if (agent.requireProof && agent.did === undefined) {
@@ -107,11 +125,18 @@ export function createAgents({ recorder, reader, keys, ids, clock }: AgentsDepen
         did: key.did,
         custody: key.sealed === null ? "agent" : "vault",
         groups,
+        owner: row.owner ?? undefined,
         name: new Personal(subjectId, name),
       },
       raisesEpoch: true,
     });
     return toAgent(row);
+  };
+
+  const requirePerson = async (tenant: TenantId, owner: string): Promise<PersonId> => {
+    const person = await readPerson(reader, tenant, parseId("person", owner));
+    if (person === undefined) throw new WritError("not_found", "there is no such person");
+    return person.personId;
   };
 
   const makeKey = async (tenant: TenantId, agent: AgentId) => {
@@ -166,6 +191,18 @@ export function createAgents({ recorder, reader, keys, ids, clock }: AgentsDepen
         raisesEpoch: true,
       });
     },
+    setOwner: async (tenant, actor, agent, owner) => {
+      const person = owner === null ? null : await requirePerson(tenant, owner);
+      if ((await readAgent(reader, tenant, agent)) === undefined) throw new WritError("not_found");
+      await recorder.record({
+        tenant,
+        type: "agent.owned",
+        actor,
+        statements: [setAgentOwner(tenant, agent, person)],
+        data: { agent, owner: person },
+        raisesEpoch: true,
+      });
+    },
     signerOf: async (tenant, agent) => {
       const row = await readAgent(reader, tenant, agent);
       if (row === undefined || row.sealedSeed === null || row.dataKeyId === null) throw new WritError("not_found");
@@ -186,6 +223,7 @@ export function toAgent(row: AgentRow): Agent {
     requireProof: row.requireProof === 1,
     groups: JSON.parse(row.groups) as string[],
     status: row.status,
+    owner: row.owner as PersonId | null,
     createdAt: row.createdAt,
   };
 }

@@ -34,6 +34,8 @@ export interface Instance {
 export interface TenantSettings {
   /** Whether every writ must come with an invocation that the agent signed; else those agents alone that are enrolled so. */
   readonly requireProof: boolean;
+  /** Whether an agent may be told why its ask was decided as it was, with the policies and the values that they saw. */
+  readonly explainToAgents: boolean;
 }
 
 /** Tenants, and the instance that they live in. */
@@ -48,7 +50,7 @@ export interface Tenants {
   disable(actor: SubjectId, tenant: TenantId): Promise<void>;
   enable(actor: SubjectId, tenant: TenantId): Promise<void>;
   /** What holds for all of the tenant's agents from the next request on; `not_found`. */
-  configure(actor: SubjectId, tenant: TenantId, settings: TenantSettings): Promise<void>;
+  configure(actor: SubjectId, tenant: TenantId, changes: Partial<TenantSettings>): Promise<void>;
   /** The operator's word that the clock is right although it is behind a chain's head. */
   acceptClock(instance: Instance): Promise<void>;
 }
@@ -95,7 +97,7 @@ export function createTenants({ recorder, reader, keys, ids, clock }: TenantsDep
       data: { name, tenant_kind: kind, data_key: dataKey.dataKeyId, ...extra.data },
       raisesEpoch: true,
     });
-    return { ...row, policyVersion: 0 };
+    return { ...row, policyVersion: 0, schemaVersion: 0 };
   };
 
   const provision = async (sealKey: SealKeyRow): Promise<Instance> => {
@@ -151,14 +153,18 @@ export function createTenants({ recorder, reader, keys, ids, clock }: TenantsDep
     },
     disable: (actor, tenant) => setStatus(actor, tenant, "disabled"),
     enable: (actor, tenant) => setStatus(actor, tenant, "active"),
-    configure: async (actor, tenant, settings) => {
-      const text = canonicalize({ requireProof: settings.requireProof });
+    configure: async (actor, tenant, changes) => {
+      const row = await readTenant(reader, tenant);
+      if (row === undefined) throw new WritError("not_found");
+      const before = settingsOf(row);
+      const { requireProof, explainToAgents } = { ...before, ...changes };
+      const text = canonicalize({ requireProof, explainToAgents });
       await recorder.record({
         tenant,
         type: "tenant.configured",
         actor,
         statements: [setTenantSettings(tenant, text)],
-        data: { require_proof: settings.requireProof },
+        data: { require_proof: requireProof, explain_to_agents: explainToAgents },
         raisesEpoch: true,
       });
     },
@@ -179,5 +185,5 @@ export function createTenants({ recorder, reader, keys, ids, clock }: TenantsDep
 /** The settings of a tenant's row, with what holds where nothing was set. */
 export function settingsOf(row: TenantRow): TenantSettings {
   const stored = JSON.parse(row.settings) as Partial<TenantSettings>;
-  return { requireProof: stored.requireProof === true };
+  return { requireProof: stored.requireProof === true, explainToAgents: stored.explainToAgents === true };
 }

@@ -30,6 +30,8 @@ export interface Dialer {
    * not resolve, nothing accepts the connection, or the certificate does not verify; each with the detail `sent: false`.
    */
   dial(origin: Origin, limits: DialLimits): Promise<Connection>;
+  /** The same for a protocol that is not HTTP: the socket itself, which is the caller's to end. Throws the same. */
+  dialSocket(origin: Origin, limits: DialLimits): Promise<Socket>;
   /** Connections that wait for their next request. */
   readonly idle: ConnectionPool;
   close(): void;
@@ -52,15 +54,26 @@ export function createDialer(options: DialerOptions): Dialer {
   const secureContext = createTrust(options.caCertificates ?? []);
   const idle = createConnectionPool();
 
-  async function dial(origin: Origin, deadline: Deadline): Promise<Connection> {
+  async function open(origin: Origin, deadline: Deadline): Promise<{ socket: Socket; address: string | null }> {
     const literals = origin.literals === undefined ? undefined : requireOneAllowed(origin.literals, origin.port);
     if (proxy !== undefined) {
       const tunnel = await openProxyTunnel(proxy, origin, deadline);
-      return new Connection(await secure(tunnel, origin, deadline), literals?.[0] ?? null);
+      return { socket: await secure(tunnel, origin, deadline), address: literals?.[0] ?? null };
     }
     const addresses = literals ?? requireAllAllowed(await resolveName(origin.host, deadline), origin.port);
     const { socket, address } = await connectToFirst(addresses, origin.port, deadline);
-    return new Connection(await secure(socket, origin, deadline), address);
+    return { socket: await secure(socket, origin, deadline), address };
+  }
+
+  async function within(origin: Origin, limits: DialLimits): Promise<{ socket: Socket; address: string | null }> {
+    const deadline = new Deadline(limits);
+    try {
+      return await open(origin, deadline);
+    } catch (cause) {
+      throw toDialError(cause, origin, deadline, limits);
+    } finally {
+      deadline.end();
+    }
   }
 
   function requireAllAllowed(addresses: readonly string[], port: number): readonly string[] {
@@ -98,15 +111,10 @@ export function createDialer(options: DialerOptions): Dialer {
   return {
     idle,
     async dial(origin, limits) {
-      const deadline = new Deadline(limits);
-      try {
-        return await dial(origin, deadline);
-      } catch (cause) {
-        throw toDialError(cause, origin, deadline, limits);
-      } finally {
-        deadline.end();
-      }
+      const { socket, address } = await within(origin, limits);
+      return new Connection(socket, address);
     },
+    dialSocket: async (origin, limits) => (await within(origin, limits)).socket,
     close: () => idle.close(),
   };
 }

@@ -110,7 +110,8 @@ async function writeNewFile(path: string, content: Uint8Array, mode: number): Pr
   }
 }
 
-async function flushFolder(path: string): Promise<void> {
+/** Makes what was created, renamed or removed in a folder durable. */
+export async function flushFolder(path: string): Promise<void> {
   const folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await flush(folder);
@@ -119,7 +120,8 @@ async function flushFolder(path: string): Promise<void> {
   }
 }
 
-async function flush(file: FileHandle): Promise<void> {
+/** Makes what was written to a file durable. */
+export async function flush(file: FileHandle): Promise<void> {
   await file.sync();
   await flushDrive(file.fd);
 }

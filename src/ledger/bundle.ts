@@ -2,6 +2,7 @@ import { fromBase64, toBase64 } from "#src/base/bytes.ts";
 import { canonicalize, type Json, type JsonObject } from "#src/base/canonical-json.ts";
 import { isWritError, WritError } from "#src/base/errors.ts";
 import { parseCanonical } from "./canonical-text.ts";
+import type { CheckpointRecord, ConsistencyProof, InclusionProof } from "./checkpoint-trail.ts";
 import { keyToJson, type PublishedKey, parseKey } from "./keys.ts";
 import { parseSeal, type Seal } from "./seal.ts";
 import { isHash, isIdentifier, isTimestamp, requireMembers } from "./shape.ts";
@@ -10,7 +11,8 @@ import { isHash, isIdentifier, isTimestamp, requireMembers } from "./shape.ts";
  * An evidence bundle: JSON Lines, each the RFC 8785 form of an object with a `kind`, each ended by a line feed.
  *
  * In this order: the `header`; the `key` lines, from the first key of the instance on; then `event` lines in the order of
- * the chain, a `seal` line behind the event it covers; `blob` lines anywhere behind the header.
+ * the chain, behind an event its `inclusion` lines, the `seal` and the `checkpoint` that end with it; at the end
+ * checkpoints of more events than are here, each behind its `consistency` line. `blob` lines stand anywhere behind the header.
  */
 export const BUNDLE_VERSION = 1;
 
@@ -38,6 +40,9 @@ export type BundleLine =
   | { readonly kind: "key"; readonly key: PublishedKey }
   | { readonly kind: "event"; readonly text: string; readonly hash: string }
   | { readonly kind: "seal"; readonly seal: Seal }
+  | { readonly kind: "checkpoint"; readonly checkpoint: CheckpointRecord }
+  | { readonly kind: "inclusion"; readonly proof: InclusionProof }
+  | { readonly kind: "consistency"; readonly proof: ConsistencyProof }
   | { readonly kind: "blob"; readonly sha256: string; readonly bytes: Uint8Array };
 
 /** The header's line, without its line feed, as are all. */
@@ -70,6 +75,22 @@ export function sealLine(seal: Seal): string {
   });
 }
 
+/** The line of a checkpoint. */
+export function checkpointLine({ note, size }: CheckpointRecord): string {
+  return canonicalize({ kind: "checkpoint", note, size });
+}
+
+/** The line of an inclusion proof. */
+export function inclusionLine(proof: InclusionProof): string {
+  const { path, root, seq, size } = proof;
+  return canonicalize({ kind: "inclusion", path: [...path], root, seq, size });
+}
+
+/** The line of a consistency proof. */
+export function consistencyLine({ from, path, to }: ConsistencyProof): string {
+  return canonicalize({ from, kind: "consistency", path: [...path], to });
+}
+
 /** The line of a blob that events refer to. */
 export function blobLine(sha256: string, bytes: Uint8Array): string {
   return canonicalize({ bytes: toBase64(bytes), kind: "blob", sha256 });
@@ -97,6 +118,12 @@ export function parseBundleLine(line: string): BundleLine {
       return { kind, key: parseKey(value) };
     case "seal":
       return { kind, seal: parseSeal(value) };
+    case "checkpoint":
+      return { kind, checkpoint: parseCheckpointLine(value) };
+    case "inclusion":
+      return { kind, proof: parseInclusion(value) };
+    case "consistency":
+      return { kind, proof: parseConsistency(value) };
     case "blob":
       return { kind, ...parseBlob(value) };
     default:
@@ -133,6 +160,43 @@ function parseHeader(value: Json): BundleHeader {
   if (!isTimestamp(json["made_at"])) refuse("header", "`made_at` is not a time");
   const { kind: _, v: __, made_at: madeAt, ...rest } = json;
   return { ...rest, madeAt } as unknown as BundleHeader;
+}
+
+function parseCheckpointLine(value: Json): CheckpointRecord {
+  const { note, size } = requireMembers(value, ["kind", "note", "size"], "the checkpoint");
+  if (typeof note !== "string") refuse("checkpoint", "`note` is not text");
+  if (!isCount(size)) refuse("checkpoint", "`size` is not a positive integer");
+  return { note: note as string, size: size as number };
+}
+
+function parseInclusion(value: Json): InclusionProof {
+  const { path, root, seq, size } = requireMembers(
+    value,
+    ["kind", "path", "root", "seq", "size"],
+    "the inclusion proof",
+  );
+  if (!isCount(seq) || !isCount(size)) refuse("inclusion proof", "`seq` and `size` are positive integers");
+  if (!isHash(root)) refuse("inclusion proof", "`root` has 64 hex digits");
+  if (!isPath(path)) refuse("inclusion proof", "`path` is not a list of hashes");
+  return { path, root, seq, size } as unknown as InclusionProof;
+}
+
+function parseConsistency(value: Json): ConsistencyProof {
+  const { from, path, to } = requireMembers(value, ["from", "kind", "path", "to"], "the consistency proof");
+  if (!isCount(from) || !isCount(to)) refuse("consistency proof", "`from` and `to` are positive integers");
+  if (!isPath(path)) refuse("consistency proof", "`path` is not a list of hashes");
+  return { from, path, to } as unknown as ConsistencyProof;
+}
+
+function isCount(value: Json | undefined): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 1;
+}
+
+/** A proof in a tree of 2^53 leaves has fewer hashes. */
+const MAX_PATH = 128;
+
+function isPath(value: Json | undefined): boolean {
+  return Array.isArray(value) && value.length <= MAX_PATH && value.every(isHash);
 }
 
 function parseBlob(value: Json): { sha256: string; bytes: Uint8Array } {

@@ -1,6 +1,15 @@
 import { toHex } from "#src/base/bytes.ts";
 import { isWritError, messageOf } from "#src/base/errors.ts";
+import type { SignedCheckpoint } from "./checkpoint.ts";
+import {
+  type ChainPlace,
+  type CheckpointRecord,
+  CheckpointTrail,
+  type ConsistencyProof,
+  type InclusionProof,
+} from "./checkpoint-trail.ts";
 import { collectReferences, decodeEvent, digestEvent, GENESIS_HASH, type ParsedEvent, parseEvent } from "./event.ts";
+import type { EventCheck, EventCheckRun } from "./event-check.ts";
 import { type PublishedKey, type TrustedKey, trustKeys } from "./keys.ts";
 import { CompactRange } from "./merkle.ts";
 import type { ProblemCode, VerifyProblem, VerifyReport } from "./report.ts";
@@ -36,17 +45,25 @@ export const GENESIS_START: ChainStart = { seq: 1, prev: GENESIS_HASH, frontier:
 /** What one chain is verified against. */
 export interface ChainOptions {
   readonly tenant: string;
+  /** The instance that checkpoints must name, where it is known. */
+  readonly instance?: string;
   readonly start?: ChainStart;
   /** All seal keys of the instance, from the first one on. */
   readonly keys: readonly PublishedKey[];
   /** Key ids or public keys (base64 or hex) that are known from elsewhere. */
   readonly pinned?: readonly string[];
-  /** Whether the last event must be covered by a seal; true unless stated. */
+  /** Whether the last event must be covered by a seal or checkpoint; true unless stated. */
   readonly requireSealedTail?: boolean;
   /** What the reader holds as the newest event: compared with what the events give. */
   readonly expectHead?: { readonly seq: number; readonly hash?: string; readonly root?: string };
+  /** Checkpoints that somebody kept: the chain must have been so, and must not have been cut back since. */
+  readonly expectCheckpoints?: readonly SignedCheckpoint[];
   /** Called for each blob (SHA-256 in hex) that an event refers to. */
   readonly onReference?: (sha256: string, seq: number) => void;
+  /** Called with the tree's leaf of each event that follows the ones before it. */
+  readonly onLeaf?: (seq: number, leaf: Uint8Array) => void;
+  /** Further checks of each event. */
+  readonly checks?: readonly EventCheck[];
 }
 
 const MAX_PROBLEMS = 100;
@@ -64,6 +81,9 @@ export class ChainVerifier {
   private readonly problems: VerifyProblem[] = [];
   private readonly keysUsed = new Set<string>();
   private readonly keys: ReadonlyMap<string, TrustedKey>;
+  private readonly checks: readonly EventCheckRun[];
+  private readonly trail: CheckpointTrail;
+  private leaf: Uint8Array | undefined;
   private tree: CompactRange;
   private last: number;
   private head: string;
@@ -76,6 +96,7 @@ export class ChainVerifier {
   constructor(options: ChainOptions) {
     const start = options.start ?? GENESIS_START;
     this.options = options;
+    this.checks = (options.checks ?? []).map((check) => check.begin(options.tenant));
     this.first = start.seq;
     this.last = start.seq - 1;
     this.sealedThrough = this.last;
@@ -83,6 +104,14 @@ export class ChainVerifier {
     this.keys = this.attempt("keys_invalid", () => trustKeys(options.keys, options.pinned)) ?? new Map();
     this.tree =
       this.attempt("start_invalid", () => CompactRange.fromBytes(this.last, start.frontier)) ?? CompactRange.empty();
+    this.trail = new CheckpointTrail({
+      tenant: options.tenant,
+      instance: options.instance,
+      keys: this.keys,
+      before: this.last,
+      expected: options.expectCheckpoints ?? [],
+      note: (seq, code, message) => this.note(seq, code, message),
+    });
     if (!isHash(start.prev) || (start.seq === 1 && start.prev !== GENESIS_HASH)) {
       this.end(0, "start_invalid", "the hash before the first event is not one that can stand there");
     }
@@ -105,6 +134,10 @@ export class ChainVerifier {
     this.last = event.seq;
     this.head = hash;
     this.at = event.at;
+    this.leaf = leaf;
+    if (this.trail.nextExpected <= this.last) this.trail.meetExpected(this.place());
+    this.options.onLeaf?.(event.seq, leaf);
+    for (const check of this.checks) this.noteAll(check.event(event, hash));
     if (this.options.onReference === undefined) return;
     for (const sha256 of collectReferences(event.data)) this.options.onReference(sha256, event.seq);
   }
@@ -127,6 +160,21 @@ export class ChainVerifier {
     }
   }
 
+  /** Takes a checkpoint, when the events that it covers have been taken and no later one, or all have. */
+  checkpoint(record: CheckpointRecord): void {
+    if (!this.ended) this.trail.checkpoint(record, this.place());
+  }
+
+  /** Takes the consistency proof of the checkpoint that comes next, where that is beyond the last event. */
+  consistency(proof: ConsistencyProof): void {
+    if (!this.ended) this.trail.consistency(proof);
+  }
+
+  /** Takes an inclusion proof of the event that came last. */
+  inclusion(proof: InclusionProof): void {
+    if (!this.ended) this.trail.inclusion(proof, this.place(), this.leaf);
+  }
+
   /** Records a problem that the caller found. */
   note(seq: number, code: ProblemCode, message: string): void {
     if (this.problems.length < MAX_PROBLEMS) this.problems.push({ seq, code, message });
@@ -142,6 +190,8 @@ export class ChainVerifier {
   finish(): VerifyReport {
     const root = toHex(this.tree.root());
     if (!this.ended) this.checkEnd(root);
+    const checkpoints = this.trail.finish(this.place(), !this.ended);
+    for (const check of this.checks) this.noteAll(check.finish?.() ?? []);
     return {
       ok: this.problems.length === 0,
       tenant: this.options.tenant,
@@ -151,10 +201,19 @@ export class ChainVerifier {
       head: this.head,
       root,
       sealedThrough: this.sealedThrough,
+      checkpoints,
       problems: this.problems,
       keysUsed: [...this.keysUsed],
       pinned: (this.options.pinned?.length ?? 0) > 0 && this.keys.size > 0,
     };
+  }
+
+  private place(): ChainPlace {
+    return { last: this.last, head: this.head, root: toHex(this.tree.root()) };
+  }
+
+  private noteAll(problems: readonly VerifyProblem[]): void {
+    for (const { seq, code, message } of problems) this.note(seq, code, message);
   }
 
   private readText(record: EventRecord): string | undefined {
@@ -229,9 +288,10 @@ export class ChainVerifier {
     ) {
       this.note(this.last, "head_mismatch", `the chain up to event ${this.last} is not the one recorded as its head`);
     }
-    if ((requireSealedTail ?? true) && this.sealedThrough < this.last) {
-      const message = `the events ${this.sealedThrough + 1} to ${this.last} are covered by no seal that counts`;
-      this.note(this.sealedThrough + 1, "unsealed_tail", message);
+    const covered = Math.max(this.sealedThrough, this.trail.coveredThrough);
+    if ((requireSealedTail ?? true) && covered < this.last) {
+      const message = `the events ${covered + 1} to ${this.last} are covered by no seal and no checkpoint that counts`;
+      this.note(covered + 1, "unsealed_tail", message);
     }
   }
 

@@ -77,16 +77,26 @@ export function hashEventHex(bytes: Uint8Array | string): string {
   return sha256Hex(hashInput(bytes));
 }
 
+/** The sums of an event. */
+export interface EventDigest {
+  /** What the next event names as `prev`, lower-case hex. */
+  readonly hash: string;
+  /** The tree's leaf. */
+  readonly leaf: Bytes;
+  /** How many bytes the event has. */
+  readonly length: number;
+}
+
 /**
  * Both sums that a chain needs of an event, for the price of one encoding: {@link hashEventHex} and the tree's `leafHash`.
  */
-export function digestEvent(bytes: Uint8Array | string): { readonly hash: string; readonly leaf: Bytes } {
+export function digestEvent(bytes: Uint8Array | string): EventDigest {
   const input = typeof bytes === "string" ? utf8(HASH_PREFIX + bytes) : concatBytes(HASH_PREFIX_BYTES, bytes);
   const hash = sha256Hex(input);
   // The leaf's input is 0x00 and the same bytes: the last byte of the prefix makes room for it.
   const leafInput = input.subarray(HASH_PREFIX_BYTES.length - 1);
   leafInput[0] = 0;
-  return { hash, leaf: sha256(leafInput) };
+  return { hash, leaf: sha256(leafInput), length: input.length - HASH_PREFIX_BYTES.length };
 }
 
 function hashInput(bytes: Uint8Array | string): Uint8Array | string {

@@ -1,9 +1,10 @@
 import { type Bytes, fromBase64, toBase64, utf8 } from "#src/base/bytes.ts";
 import { canonicalize, type Json } from "#src/base/canonical-json.ts";
 import { isWritError, WritError } from "#src/base/errors.ts";
-import { isAcceptableKey, type Signer, verifySignature } from "#src/crypto/ed25519.ts";
+import { isAcceptableKey, KEY_BYTES, type Signer, verifySignature } from "#src/crypto/ed25519.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
 import { isTimestamp, requireMembers } from "./shape.ts";
+import { parseVerifierKey } from "./signed-note.ts";
 
 /** What a published key is for. */
 export type KeyPurpose = "seal";
@@ -104,6 +105,18 @@ export function trustKeys(keys: readonly PublishedKey[], pinned: readonly string
   const firstPinned = pinned.length === 0 ? 0 : line.findIndex((key) => pinned.some((pin) => matchesPin(key, pin)));
   if (firstPinned < 0) refuse(`none of the ${keys.length} keys here is a pinned one`);
   return new Map(line.map((key, generation) => [key.id, { ...key, generation, vouches: generation >= firstPinned }]));
+}
+
+/**
+ * What a pin names, in one of the forms that {@link trustKeys} takes: an id, a public key in hex or base64, or a C2SP
+ * verifier key, which is turned into its public key. Undefined for any other text.
+ */
+export function parsePin(text: string): string | undefined {
+  const verifier = parseVerifierKey(text);
+  if (verifier !== undefined) return toBase64(verifier.publicKey);
+  if (/^[0-9a-f]{16}$/.test(text)) return text;
+  if (/^[0-9a-fA-F]{64}$/.test(text)) return text.toLowerCase();
+  return decodeBase64(text)?.length === KEY_BYTES ? text : undefined;
 }
 
 type KnownKey = { readonly id: string; readonly publicKey: Bytes };

@@ -17,6 +17,16 @@ export function personalValue(subject: string, ciphertext: Uint8Array): Personal
   return { sealed: toBase64Url(ciphertext), subject };
 }
 
+/** The place in an event that a personal value is sealed for. */
+export function personalPlace(eventId: string, member: string): string {
+  return `event ${eventId} ${member}`;
+}
+
+/** What a personal value's ciphertext is bound to: it opens for this tenant, subject and place alone. */
+export function personalBinding(tenant: string, subject: string, place: string): readonly string[] {
+  return ["personal", tenant, subject, place];
+}
+
 /** Whether a JSON value has exactly the shape of a personal value. */
 export function isPersonalValue(value: unknown): value is PersonalValue {
   if (!isJsonObject(value) || Object.keys(value).length !== 2) return false;

@@ -1,9 +1,23 @@
 /** Why something does not verify. Stable: programs switch on it. */
 export type ProblemCode =
+  | "approver_unknown"
+  | "assertion_invalid"
+  | "assertion_missing"
   | "at_decreases"
   | "blob_mismatch"
   | "blob_missing"
   | "bundle_malformed"
+  | "checkpoint_ahead"
+  | "checkpoint_invalid"
+  | "checkpoint_key_older"
+  | "checkpoint_key_unknown"
+  | "checkpoint_malformed"
+  | "checkpoint_mismatch"
+  | "checkpoint_missing"
+  | "checkpoint_out_of_order"
+  | "checkpoint_unproven"
+  | "cosignature_invalid"
+  | "cut_unrecorded"
   | "event_malformed"
   | "event_missing"
   | "event_out_of_order"
@@ -12,6 +26,7 @@ export type ProblemCode =
   | "index_mismatch"
   | "keys_invalid"
   | "prev_mismatch"
+  | "proof_invalid"
   | "seal_invalid"
   | "seal_key_older"
   | "seal_key_unknown"
@@ -19,8 +34,10 @@ export type ProblemCode =
   | "seal_mismatch"
   | "seal_out_of_order"
   | "seal_without_event"
+  | "segment_malformed"
   | "start_invalid"
   | "tenant_mismatch"
+  | "tree_mismatch"
   | "unsealed_tail";
 
 /** One thing that does not verify. */
@@ -29,6 +46,16 @@ export interface VerifyProblem {
   readonly seq: number;
   readonly code: ProblemCode;
   readonly message: string;
+}
+
+/** What was found of a chain's checkpoints. */
+export interface CheckpointSummary {
+  /** How many verified. */
+  readonly count: number;
+  /** The events up to this one are covered by a checkpoint that vouches; the seq before the first if none are. */
+  readonly coveredThrough: number;
+  /** The newest that verified. */
+  readonly newest?: { readonly size: number; readonly at: string; readonly origin: string };
 }
 
 /** What a verification found. */
@@ -48,6 +75,7 @@ export interface VerifyReport {
   readonly root: string;
   /** The events `first` to this one are vouched for by a seal, whatever else is wrong; `first - 1` if none is. */
   readonly sealedThrough: number;
+  readonly checkpoints: CheckpointSummary;
   /** The first one first. An event that does not follow ends the verification; at most a hundred are kept. */
   readonly problems: readonly VerifyProblem[];
   /** Ids of the keys whose seals verified, in the order of their first seal. */

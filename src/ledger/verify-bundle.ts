@@ -1,9 +1,11 @@
 import { fromHex } from "#src/base/bytes.ts";
-import { isWritError, messageOf } from "#src/base/errors.ts";
+import { isWritError, messageOf, WritError } from "#src/base/errors.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
 import { type BundleHeader, type BundleLine, parseBundleLine } from "./bundle.ts";
 import { ChainVerifier } from "./chain-verifier.ts";
+import { checkpointOrigin, type SignedCheckpoint } from "./checkpoint.ts";
 import { GENESIS_HASH } from "./event.ts";
+import type { EventCheck } from "./event-check.ts";
 import type { PublishedKey } from "./keys.ts";
 import type { ProblemCode, VerifyReport } from "./report.ts";
 import { PROGRESS_EVENTS, type Source } from "./verify.ts";
@@ -16,6 +18,10 @@ export interface VerifyBundleOptions {
   readonly requireSealedTail?: boolean;
   /** Whether every blob that an event refers to must be there; true unless stated. A blob that is there must fit always. */
   readonly requireBlobs?: boolean;
+  /** Checkpoints that somebody kept: the chain must have been so, and not have been cut back since. */
+  readonly expectCheckpoints?: readonly SignedCheckpoint[];
+  /** Further checks of each event. */
+  readonly checks?: readonly EventCheck[];
   /** Called now and then with the seq that was reached. */
   readonly onProgress?: (seq: number) => void;
 }
@@ -35,7 +41,8 @@ export interface BundleReport extends VerifyReport {
  * the sums of its blobs alone.
  *
  * Never throws for the content of lines: what is wrong is in the report. A `verification_failed` from the source (a line
- * too long, not UTF-8, cut off) is a problem as well; anything else that the source throws is passed on.
+ * too long, not UTF-8, cut off) is a problem as well; anything else that the source throws is passed on. Throws
+ * `invalid_argument` for what is no bundle at all: nothing in it, or text that has no line of one in the beginning.
  */
 export async function verifyBundle(lines: Source<string>, options: VerifyBundleOptions = {}): Promise<BundleReport> {
   const reading = new BundleReading(options);
@@ -46,6 +53,7 @@ export async function verifyBundle(lines: Source<string>, options: VerifyBundleO
     }
   } catch (error) {
     if (!isWritError(error, "verification_failed")) throw error;
+    if (!reading.hasBegun) throw noBundle();
     reading.end(messageOf(error));
   }
   return reading.finish();
@@ -59,10 +67,16 @@ class BundleReading {
   private header: BundleHeader | undefined;
   private chain: ChainVerifier | undefined;
   private expectedSeq = 1;
+  private damagedHeader: string | undefined;
   private number = 0;
 
   constructor(options: VerifyBundleOptions) {
     this.options = options;
+  }
+
+  /** Whether a line was read. */
+  get hasBegun(): boolean {
+    return this.number > 0;
   }
 
   get hasEnded(): boolean {
@@ -71,6 +85,16 @@ class BundleReading {
 
   line(text: string): void {
     this.number += 1;
+    // A damaged first line is a damaged bundle where a line of a bundle follows it, and else no bundle at all.
+    if (this.number === 1 && !isLineOfBundle(text)) {
+      this.damagedHeader = text;
+      return;
+    }
+    if (this.damagedHeader !== undefined) {
+      if (this.number > 2 || !isLineOfBundle(text)) throw noBundle();
+      this.end("line 1: it is not the header that stands on the first line");
+      return;
+    }
     const line = this.parse(text);
     if (line === undefined) return;
     if ((line.kind === "header") !== (this.number === 1)) {
@@ -89,10 +113,15 @@ class BundleReading {
   }
 
   finish(): BundleReport {
+    if (this.number === 0 || (this.damagedHeader !== undefined && !this.hasEnded)) throw noBundle();
     if (this.header === undefined && !this.hasEnded) this.end("the bundle has no header");
     const chain = this.chain ?? this.startChain();
     if (!chain.hasEnded && (this.options.requireBlobs ?? true)) this.checkBlobs(chain);
-    const { instance = "", madeAt = "" } = this.header ?? {};
+    const { instance = "", madeAt = "", tenant = "" } = this.header ?? {};
+    for (const { origin } of this.options.expectCheckpoints ?? []) {
+      if (origin === checkpointOrigin(instance, tenant)) continue;
+      chain.note(0, "tenant_mismatch", `the expected checkpoint is of \`${origin}\`, and the bundle of another chain`);
+    }
     return { ...chain.finish(), instance, madeAt, blobs: this.present.size };
   }
 
@@ -120,6 +149,15 @@ class BundleReading {
         break;
       case "seal":
         (this.chain ?? this.startChain()).seal(line.seal);
+        break;
+      case "checkpoint":
+        (this.chain ?? this.startChain()).checkpoint(line.checkpoint);
+        break;
+      case "inclusion":
+        (this.chain ?? this.startChain()).inclusion(line.proof);
+        break;
+      case "consistency":
+        (this.chain ?? this.startChain()).consistency(line.proof);
         break;
       case "blob":
         this.takeBlob(line.sha256, line.bytes);
@@ -165,6 +203,9 @@ class BundleReading {
       keys,
       pinned,
       requireSealedTail: this.options.requireSealedTail ?? true,
+      checks: this.options.checks ?? [],
+      expectCheckpoints: this.options.expectCheckpoints ?? [],
+      ...(header === undefined ? {} : { instance: header.instance }),
       ...(header === undefined ? {} : { expectHead: { seq: header.last, root: header.root } }),
       onReference: (sha256, seq) => {
         if (!this.present.has(sha256) && !this.needed.has(sha256)) this.needed.set(sha256, seq);
@@ -178,4 +219,12 @@ class BundleReading {
       chain.note(seq, "blob_missing", `the blob \`${sha256}\` that event ${seq} refers to is not here`);
     }
   }
+}
+
+function isLineOfBundle(text: string): boolean {
+  return text.startsWith("{") && text.includes('"kind":"');
+}
+
+function noBundle(): WritError {
+  return new WritError("invalid_argument", "this is no evidence bundle");
 }

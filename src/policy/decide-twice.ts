@@ -8,9 +8,16 @@ import type { PolicyIndex, PolicySlice } from "./slice.ts";
 
 /**
  * Why the answer is no: nothing permits it (`no_permit`; `no_policies` when the tenant has none at all), a `forbid` applies
- * (`forbidden`), or a `forbid` could not be evaluated (`policy_error`).
+ * (`forbidden`), a `forbid` could not be evaluated (`policy_error`), or the policies were not renewed in time, which only
+ * whoever knows the time can say (`policies_stale`), or the request is not one that the schema knows (`request_mismatch`).
  */
-export type DenyReason = "no_permit" | "forbidden" | "policy_error" | "no_policies";
+export type DenyReason =
+  | "no_permit"
+  | "forbidden"
+  | "policy_error"
+  | "no_policies"
+  | "policies_stale"
+  | "request_mismatch";
 
 /** Allowed: the permits that say so, and permits that could not be evaluated. */
 export interface PolicyAllow {
@@ -23,6 +30,8 @@ export interface PolicyAllow {
 export interface PolicyDeny {
   readonly decision: "deny";
   readonly reason: DenyReason;
+  /** Of `request_mismatch`: what does not fit. */
+  readonly mismatch?: string;
   /** The forbids that apply. */
   readonly determining: readonly string[];
   readonly errors: readonly EvaluationError[];

@@ -137,6 +137,10 @@ function headOf(decision: PolicyDecision): readonly string[] {
           return ["it is denied: a policy that forbids could not be evaluated"];
         case "no_permit":
           return ["it is denied: no policy permits it"];
+        case "request_mismatch":
+          return ["it is denied: the request does not fit the schema"];
+        case "policies_stale":
+          return ["it is denied: the policies are older than they may be"];
         case "no_policies":
           return ["it is denied: there are no policies yet"];
       }

@@ -1,10 +1,12 @@
 import { canonicalize } from "#src/base/canonical-json.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
-import { type PolicyJson, parsePolicyText } from "./cedar.ts";
+import { approvalAnnotationProblems } from "./approval-terms.ts";
+import type { PolicyJson } from "./cedar.ts";
 import { dependsOnCosigned } from "./cosign-dependence.ts";
 import { type PolicyReads, readsOf } from "./policy-reads.ts";
 import { type PolicyPiece, positionAt, scanPolicyText, utf16Offset } from "./policy-text.ts";
 import { type PolicyScope, scopeOf } from "./scope.ts";
+import { createShapeParser } from "./shape-parser.ts";
 
 /** One policy, checked, with what is needed to index and evaluate it. Plain JSON: a stored version loads without parsing. */
 export interface CompiledPolicy {
@@ -52,7 +54,7 @@ export const BUILTIN_ID_PREFIX = "writ.";
  * Parses and checks policies: one text with any number of them, or texts by id with exactly one policy each (line and
  * column then count within that text; an `@id` inside must agree).
  *
- * Refused are: what Cedar does not parse, templates, a duplicate, empty or reserved id, integers beyond 2^53, lone
+ * Refused are: what Cedar does not parse, templates, annotations of approvals that are malformed, a duplicate, empty or reserved id, integers beyond 2^53, lone
  * surrogates, and nesting that Cedar's engine would not survive. Time is some 150 µs a policy.
  */
 export function compilePolicies(
@@ -76,6 +78,7 @@ class Compiler {
   private readonly inspect: PolicyInspector | undefined;
   private readonly policies = new Map<string, CompiledPolicy>();
   private readonly errors: PolicyProblem[] = [];
+  private readonly parser = createShapeParser();
 
   constructor(origin: PolicyOrigin, inspect: PolicyInspector | undefined) {
     this.origin = origin;
@@ -115,7 +118,7 @@ class Compiler {
   }
 
   private addPiece(source: string, piece: PolicyPiece, nameIt: (stated: string | undefined) => string): void {
-    const json = parsePolicyText(piece.text);
+    const json = this.parser.parse(piece.text);
     if (!("effect" in json)) {
       for (const { message, help, startByte } of json) {
         const at = piece.offset + utf16Offset(piece.text, startByte ?? 0);
@@ -125,7 +128,7 @@ class Compiler {
     }
     const annotations = readAnnotations(json);
     const id = nameIt(annotations["id"]);
-    const complaint = this.checkId(id);
+    const complaint = this.checkId(id) ?? approvalAnnotationProblems(annotations)[0];
     if (complaint !== undefined) {
       this.fail(source, piece.offset, complaint, id);
       return;

@@ -1,5 +1,5 @@
 import type { JsonObject } from "#src/base/canonical-json.ts";
-import { isWritError } from "#src/base/errors.ts";
+import { isWritError, messageOf } from "#src/base/errors.ts";
 import type { Authorizer } from "./authorizer.ts";
 import type { EntityJson, PolicyRequest } from "./closure.ts";
 import { type DenyReason, decideTwice, type PolicyDecision } from "./decide-twice.ts";
@@ -17,7 +17,12 @@ export interface RecordedOutcome {
   readonly policies: readonly string[];
   /** Policies that could not be evaluated. */
   readonly errors: readonly string[];
+  /** Why policies said nothing: the request could not be read, or met more of them than one decision may. */
+  readonly refused?: ReplayFailure;
 }
+
+/** Codes of errors that a request can be refused with. */
+export type ReplayFailure = "invalid_argument" | "policy_slice_too_large";
 
 /** One recorded decision. `request` is undefined where part of it was erased. */
 export interface RecordedDecision {
@@ -63,6 +68,8 @@ export interface ReplayReport {
   readonly changed: number;
   /** Not replayed: part of the request was erased. */
   readonly erased: number;
+  /** Not replayed: no policy was asked, because the request did not fit or the policies were older than they may be. */
+  readonly unasked: number;
   /** Not replayed: Cedar or the slice limit refuses the request under this index. */
   readonly failed: number;
   /** Most frequent first. */
@@ -139,6 +146,7 @@ class IndexReplay implements Replay {
     sameOutcome: 0,
     changed: 0,
     erased: 0,
+    unasked: 0,
     failed: 0,
     ungrouped: 0,
   };
@@ -150,6 +158,10 @@ class IndexReplay implements Replay {
 
   take(record: RecordedDecision): ReplayDifference | undefined {
     const { id, request, outcome } = record;
+    if (wasUnasked(outcome)) {
+      this.counts.unasked += 1;
+      return undefined;
+    }
     if (request === undefined) {
       this.counts.erased += 1;
       return undefined;
@@ -158,9 +170,13 @@ class IndexReplay implements Replay {
     try {
       decision = decideTwice(this.authorizer, this.index, request);
     } catch (error) {
-      if (!isWritError(error, "invalid_argument") && !isWritError(error, "policy_slice_too_large")) throw error;
+      if (outcome.refused === failureOf(error)) {
+        this.counts.replayed += 1;
+        this.counts.reproduced += 1;
+        return undefined;
+      }
       this.counts.failed += 1;
-      return this.differ({ id, recorded: outcome, replayed: { failed: error.message } });
+      return this.differ({ id, recorded: outcome, replayed: { failed: messageOf(error) } });
     }
     this.counts.replayed += 1;
     const replayed = comparable(decision, outcome);
@@ -210,6 +226,18 @@ class IndexReplay implements Replay {
   }
 }
 
+/** Throws what is no answer to a request but a fault. */
+function failureOf(error: unknown): ReplayFailure {
+  if (isWritError(error, "invalid_argument")) return "invalid_argument";
+  if (isWritError(error, "policy_slice_too_large")) return "policy_slice_too_large";
+  throw error;
+}
+
+/** Decided before any policy was asked: no policies would change it. */
+function wasUnasked({ reason }: RecordedOutcome): boolean {
+  return reason === "policies_stale" || reason === "request_mismatch";
+}
+
 function classOf({ decision, cosigned }: RecordedOutcome): OutcomeClass {
   return decision === "allow" && cosigned === true ? "step_up" : decision;
 }
@@ -227,6 +255,7 @@ function isSame(a: RecordedOutcome, b: RecordedOutcome): boolean {
     a.decision === b.decision &&
     (a.cosigned ?? false) === (b.cosigned ?? false) &&
     a.reason === b.reason &&
+    a.refused === b.refused &&
     isSameList(a.policies, b.policies) &&
     isSameList(a.errors, b.errors)
   );

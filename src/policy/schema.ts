@@ -1,9 +1,8 @@
 import baseSource from "#policies/schema.cedarschema" with { type: "text" };
 import { canonicalize } from "#src/base/canonical-json.ts";
-import { invariant, WritError } from "#src/base/errors.ts";
+import { invariant } from "#src/base/errors.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
 import { checkSchema, parseSchemaText, printSchema, type SchemaJson } from "./cedar.ts";
-import type { PolicyRequest } from "./closure.ts";
 import { parseExtension } from "./extension-text.ts";
 import type { PolicyProblem } from "./policy-set.ts";
 import { positionAt } from "./policy-text.ts";
@@ -25,6 +24,8 @@ export interface SchemaConnector {
   readonly routes: readonly SchemaRoute[];
   /** Every command that it derives, for each of the tenant's connections where they are named by it; several tiers where the call decides. */
   readonly commands: ReadonlyMap<string, SchemaTier | readonly SchemaTier[]>;
+  /** Whether nothing of the tenant leads to it: its types then give way to types of the tenant's own. */
+  readonly isUnused?: boolean;
   /** Types, besides `Connection`, that resources of a type can lie in. */
   readonly within?: ReadonlyMap<string, readonly string[]>;
 }
@@ -41,6 +42,8 @@ export interface SchemaAction {
 /** A tenant's whole schema, resolved and checked. */
 export interface TenantSchema {
   readonly json: SchemaJson<string>;
+  /** What the tenant's extension declares, by itself. */
+  readonly own: SchemaJson<string>;
   /** By `entityKey`. */
   readonly actions: ReadonlyMap<string, SchemaAction>;
   /** SHA-256, hex: names the schema in a record. */
@@ -71,15 +74,18 @@ const STORED_ATTRIBUTES = {
  * existing types and of `Claimed`; it cannot change what is there.
  */
 export function buildSchema(connectors: readonly SchemaConnector[], extension = ""): SchemaResult {
-  const json = baseJson();
-  for (const connector of connectors) addConnector(json, connector);
-  const parsed = parseExtension(json, extension);
+  const generated = baseJson();
+  for (const connector of connectors) addConnector(generated, connector);
+  const parsed = parseExtension(generated, extension);
   if ("errors" in parsed) return parsed;
+  const json = withoutShadowed(generated, connectors, parsed.json);
   const clashes = mergeExtension(json, parsed.json, extension);
   if (clashes.length > 0) return { errors: clashes };
-  const problems = checkSchema(json);
+  // What is generated is valid by itself, and checking it costs as much as all the rest.
+  const problems = extension.trim() === "" ? [] : checkSchema(json);
   if (problems.length > 0) return { errors: problems.map((problem) => located(problem, extension)) };
-  return { schema: { json, actions: actionsOf(json), hash: sha256Hex("writ.schema.v1\n", canonicalize(json)) } };
+  const hash = sha256Hex("writ.schema.v1\n", canonicalize(json));
+  return { schema: { json, own: parsed.json, actions: actionsOf(json), hash } };
 }
 
 /** The schema in Cedar's own syntax, to be shown. */
@@ -97,18 +103,32 @@ export function schemaTierOf(schema: TenantSchema, command: string): SchemaTier 
 }
 
 /**
- * Why a request does not fit the schema: principal or resource is of a type that the action does not apply to. Undefined
- * where it fits, and for an action that the schema does not know.
+ * Cedar lets no type of a namespace have the name of one outside of any: an `Account` of the tenant's own stands for all
+ * that `GitHub::Account` would be in, where the tenant does not use GitHub.
  */
-export function requestMismatch(schema: TenantSchema, request: PolicyRequest): string | undefined {
-  const action = schema.actions.get(entityKey(request.action));
-  if (action === undefined) return undefined;
-  const { principal, resource } = request;
-  if (!action.principals.includes(principal.type)) {
-    return `the command \`${action.uid.id}\` is not for a principal of type \`${principal.type}\``;
+function withoutShadowed(
+  json: SchemaJson<string>,
+  connectors: readonly SchemaConnector[],
+  own: SchemaJson<string>,
+): SchemaJson<string> {
+  const names = new Set([...Object.keys(own[""]?.entityTypes ?? {}), ...Object.keys(own[""]?.commonTypes ?? {})]);
+  const used = new Set(connectors.filter(({ isUnused }) => isUnused !== true).flatMap(namespacesOf));
+  const shadowed = Object.entries(json).filter(
+    ([namespace, { entityTypes }]) =>
+      namespace !== "" && !used.has(namespace) && Object.keys(entityTypes).some((name) => names.has(name)),
+  );
+  if (shadowed.length === 0) return json;
+  const gone = new Set(shadowed.map(([namespace]) => namespace));
+  const rest = baseJson();
+  for (const namespace of gone) delete rest[namespace];
+  for (const connector of connectors) {
+    if (!namespacesOf(connector).some((namespace) => gone.has(namespace))) addConnector(rest, connector);
   }
-  if (action.resources.includes(resource.type)) return undefined;
-  return `the command \`${action.uid.id}\` acts on ${action.resources.join(", ")}, not on \`${resource.type}\``;
+  return rest;
+}
+
+function namespacesOf({ routes }: SchemaConnector): readonly string[] {
+  return [UNLISTED_TYPE, ...routes.map(({ resource }) => resource.type)].map((type) => type.split("::")[0] ?? "");
 }
 
 let base: SchemaJson<string> | undefined;
@@ -233,7 +253,6 @@ function located(
     .filter((name) => name.length > 2)
     .map((name) => extension.indexOf(name.split("::").at(-1) ?? name));
   const place = Math.max(0, places.find((at) => at !== -1) ?? 0);
-  if (extension === "") throw new WritError("internal", `the generated schema is not valid: ${problem.message}`);
   const { message, help } = problem;
   return { message, ...positionAt(extension, place), ...(help === undefined ? {} : { help }) };
 }

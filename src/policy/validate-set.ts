@@ -73,6 +73,7 @@ class SetValidator {
   private readonly warnings: PolicyProblem[] = [];
   private readonly placed: PlacedPolicy[] = [];
   private pending: PlacedPolicy[] = [];
+  private types: readonly string[] | undefined;
 
   constructor(source: string, schema: TenantSchema) {
     this.schema = schema;
@@ -162,7 +163,7 @@ class SetValidator {
     const message = problem.message
       .replace(/^for policy `[\s\S]*?`, /, "")
       .replace(/ in context for (?:\w+::)*Action::"[^"]*"/, " in the context");
-    const help = this.nearestAction(message) ?? problem.help;
+    const help = this.nearestAction(message) ?? this.nearestType(message) ?? problem.help;
     const inText = placed === undefined ? 0 : utf16Offset(placed.policy.text, problem.startByte ?? 0);
     return {
       ...(problem.policyId === undefined ? {} : { policy: problem.policyId }),
@@ -183,6 +184,18 @@ class SetValidator {
     };
   }
 
+  private nearestType(message: string): string | undefined {
+    const type = /^unrecognized entity type `([^`]*)`/.exec(message)?.[1];
+    if (type === undefined) return undefined;
+    this.types ??= Object.entries(this.schema.json).flatMap(([namespace, { entityTypes }]) =>
+      Object.keys(entityTypes).map((name) => (namespace === "" ? name : `${namespace}::${name}`)),
+    );
+    const near = nearestName(type, this.types);
+    return near === undefined
+      ? `no connector has such a type; the schema's extension can declare it: entity ${type.split("::").at(-1)};`
+      : `did you mean \`${near}\`?`;
+  }
+
   private nearestAction(message: string): string | undefined {
     const id = /^unrecognized action `(?:\w+::)*Action::"([^"]*)"`/.exec(message)?.[1];
     if (id === undefined) return undefined;
@@ -191,7 +204,7 @@ class SetValidator {
       [...this.schema.actions.values()].map((action) => action.uid.id),
     );
     return near === undefined
-      ? "no connector has such a command, and the schema's extension declares none"
+      ? "no connector has such a command (those of an http connection come with it), and the schema's extension declares none"
       : `did you mean \`Action::${JSON.stringify(near)}\`?`;
   }
 }

@@ -15,16 +15,18 @@ export interface AgentRow {
   /** JSON array of group names. */
   readonly groups: string;
   readonly status: "active" | "disabled";
+  /** The person behind it, who vouches for none of its calls. */
+  readonly owner: string | null;
   readonly createdAt: number;
 }
 
 const COLUMNS = `agent_id AS agentId, subject_id AS subjectId, name, did, sealed_seed AS sealedSeed,
-  data_key_id AS dataKeyId, require_proof AS requireProof, groups, status, created_at AS createdAt`;
+  data_key_id AS dataKeyId, require_proof AS requireProof, groups, status, owner, created_at AS createdAt`;
 
 export function insertAgent(tenant: TenantId, row: AgentRow): Statement {
   return {
     sql: `INSERT INTO agents (tenant_id, agent_id, subject_id, name, did, sealed_seed, data_key_id, require_proof, groups,
-      status, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      status, owner, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     params: [
       tenant,
       row.agentId,
@@ -36,6 +38,7 @@ export function insertAgent(tenant: TenantId, row: AgentRow): Statement {
       row.requireProof,
       row.groups,
       row.status,
+      row.owner,
       row.createdAt,
     ],
     expectRows: 1,
@@ -59,6 +62,14 @@ export function setAgentGroups(tenant: TenantId, agent: AgentId, groups: string)
   return {
     sql: "UPDATE agents SET groups = ? WHERE tenant_id = ? AND agent_id = ?",
     params: [groups, tenant, agent],
+    expectRows: 1,
+  };
+}
+
+export function setAgentOwner(tenant: TenantId, agent: AgentId, owner: string | null): Statement {
+  return {
+    sql: "UPDATE agents SET owner = ? WHERE tenant_id = ? AND agent_id = ?",
+    params: [owner, tenant, agent],
     expectRows: 1,
   };
 }

@@ -4,9 +4,10 @@ import { toRfc3339 } from "#src/base/clock.ts";
 import { invariant } from "#src/base/errors.ts";
 import type { TenantId } from "#src/base/ids.ts";
 import type { Signer } from "#src/crypto/ed25519.ts";
-import { composeEvent, digestEvent, GENESIS_HASH } from "#src/ledger/event.ts";
+import { composeEvent, digestEvent, type EventDigest, GENESIS_HASH } from "#src/ledger/event.ts";
 import { CompactRange } from "#src/ledger/merkle.ts";
 import { sealMessage } from "#src/ledger/seal.ts";
+import { buildMissingTiles, READ_LEAVES, READ_TILE, TileBuilder, type TileTable, WRITE_TILE } from "./tree-builder.ts";
 import type { Blob, Statement, Touch, Unit, UnitResult } from "./unit.ts";
 
 /** A clock this far behind a chain's head, in milliseconds, stops decisions until an operator accepts it. */
@@ -36,6 +37,8 @@ interface Head {
   epoch: number;
   storedBytes: number;
   readonly range: CompactRange;
+  /** The stored tree's growing end; read when the chain first grows. */
+  tiles: TileBuilder | undefined;
 }
 
 /** A head as its table stores it. */
@@ -72,6 +75,7 @@ export class Committer {
     this.sealKey = options.sealKey;
     this.quotaBytes = options.tenantQuotaBytes;
     this.heads = readHeads(options.db);
+    for (const [tenant, { seq }] of this.heads) buildMissingTiles(options.db, tenant, seq);
     this.clockAcceptedAt = readClockAcceptance(options.db);
   }
 
@@ -128,12 +132,16 @@ export class Committer {
     if (head === undefined) return { kind: "refused", reason: "unknown_tenant", epoch: 0 };
     const refusal = this.refusalOf(unit, head, now);
     if (refusal !== undefined) return { kind: "refused", reason: refusal, epoch: head.epoch };
-    if (this.hasEvent(unit) || !this.applyStatements(unit))
-      return { kind: "refused", reason: "conflict", epoch: head.epoch };
-    for (const blob of unit.blobs ?? []) this.insertBlob(unit.tenant, blob, head);
     const at = Math.max(now, head.at);
-    this.appendEvent(unit, head, at);
+    const event = this.insertEvent(unit, head, at);
+    if (event === undefined || !this.applyStatements(unit)) {
+      if (event !== undefined) this.removeEvent(unit.tenant, head.seq + 1);
+      return { kind: "refused", reason: "conflict", epoch: head.epoch };
+    }
+    for (const blob of unit.blobs ?? []) this.insertBlob(unit.tenant, blob, head);
+    this.advance(unit.tenant, head, event, at);
     if (unit.raisesEpoch) head.epoch += 1;
+    if (unit.freesBytes !== undefined) head.storedBytes = Math.max(head.storedBytes - unit.freesBytes, 0);
     touched.set(unit.tenant, head);
     this.heads.set(unit.tenant, head);
     return { kind: "committed", seq: head.seq, hash: head.hash, at, epoch: head.epoch };
@@ -152,11 +160,6 @@ export class Committer {
     if (!unit.ignoresClock && now < head.at - CLOCK_TOLERANCE_MS && !this.isClockAccepted(now)) return "clock_behind";
     if (unit.countsAgainstQuota && this.quotaBytes > 0 && head.storedBytes >= this.quotaBytes) return "quota";
     return undefined;
-  }
-
-  /** Whether the event's id is in use, as when a unit comes again whose answer was an error although it was persisted. */
-  private hasEvent(unit: Unit): boolean {
-    return this.prepare("SELECT 1 FROM events WHERE tenant_id = ? AND id = ?").get(unit.tenant, unit.event.id) !== null;
   }
 
   private isClockAccepted(now: number): boolean {
@@ -193,7 +196,11 @@ export class Committer {
     }
   }
 
-  private appendEvent(unit: Unit, head: Head, at: number): void {
+  /**
+   * Writes the event's row, before the unit's statements: one index look-up less than asking whether its id is in use.
+   * Undefined where it is, as when a unit comes again whose answer was an error although it was persisted.
+   */
+  private insertEvent(unit: Unit, head: Head, at: number): EventDigest | undefined {
     const bytes = composeEvent({
       tenant: unit.tenant,
       seq: head.seq + 1,
@@ -204,15 +211,37 @@ export class Committer {
       prev: head.hash,
       dataJson: unit.event.dataJson,
     });
-    const { hash, leaf } = digestEvent(bytes);
-    this.prepare(
-      "INSERT INTO events (tenant_id, seq, id, at, type, actor, bytes, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    ).run(unit.tenant, head.seq + 1, unit.event.id, at, unit.event.type, unit.event.actor, bytes, hash);
+    const digest = digestEvent(bytes);
+    const { changes } = this.prepare(
+      `INSERT INTO events (tenant_id, seq, id, at, type, actor, bytes, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (tenant_id, id) DO NOTHING`,
+    ).run(unit.tenant, head.seq + 1, unit.event.id, at, unit.event.type, unit.event.actor, bytes, digest.hash);
+    return changes === 0 ? undefined : digest;
+  }
+
+  private removeEvent(tenant: TenantId, seq: number): void {
+    this.prepare("DELETE FROM events WHERE tenant_id = ? AND seq = ?").run(tenant, seq);
+  }
+
+  /** Makes a written event the newest one. */
+  private advance(tenant: TenantId, head: Head, { hash, leaf, length }: EventDigest, at: number): void {
+    head.tiles ??= new TileBuilder(this.tilesOf(tenant), head.seq);
+    head.tiles.append(leaf);
     head.range.append(leaf);
     head.seq += 1;
     head.hash = hash;
     head.at = at;
-    head.storedBytes += Buffer.byteLength(bytes);
+    head.storedBytes += length;
+  }
+
+  private tilesOf(tenant: TenantId): TileTable {
+    return {
+      read: (level, tile) =>
+        (this.prepare(READ_TILE).get(tenant, level, tile) as { hashes: Uint8Array } | null)?.hashes,
+      write: (level, tile, hashes) => void this.prepare(WRITE_TILE).run(tenant, level, tile, hashes),
+      events: (first, last) =>
+        (this.prepare(READ_LEAVES).all(tenant, first, last) as { bytes: string }[]).map(({ bytes }) => bytes),
+    };
   }
 
   private insertBlob(tenant: TenantId, blob: Blob, head: Head): void {
@@ -259,7 +288,7 @@ export class Committer {
 }
 
 function emptyHead(): Head {
-  return { seq: 0, hash: GENESIS_HASH, at: 0, epoch: 0, storedBytes: 0, range: CompactRange.empty() };
+  return { seq: 0, hash: GENESIS_HASH, at: 0, epoch: 0, storedBytes: 0, range: CompactRange.empty(), tiles: undefined };
 }
 
 function readHeads(db: Database): Map<string, Head> {
@@ -278,6 +307,7 @@ function readHeads(db: Database): Map<string, Head> {
         epoch: row.authority_epoch,
         storedBytes: row.stored_bytes,
         range,
+        tiles: undefined,
       };
       return [row.tenant_id, head];
     }),

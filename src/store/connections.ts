@@ -116,6 +116,18 @@ export function readConnections(
   );
 }
 
+/** Every connection of the tenant, as far as it names commands. */
+export function readConnectionNames(
+  reader: Reader,
+  tenant: TenantId,
+): Promise<{ connectionId: string; connectionName: string; connector: string }[]> {
+  return reader.all(
+    `SELECT connection_id AS connectionId, name AS connectionName, connector FROM connections
+      WHERE tenant_id = ? ORDER BY name`,
+    [tenant],
+  );
+}
+
 export function insertConnectorTable(tenant: TenantId, row: ConnectorTableRow): Statement {
   return {
     sql: "INSERT INTO connector_tables (tenant_id, connector, version, source, created_at) VALUES (?, ?, ?, ?, ?)",

@@ -30,12 +30,14 @@ export interface TenantRow {
   readonly createdAt: number;
   /** 0: no policy, so everything is denied. */
   readonly policyVersion: number;
+  /** Version of the tenant's extension of the schema; 0: none. */
+  readonly schemaVersion: number;
   /** JSON. */
   readonly settings: string;
 }
 
 const TENANT_COLUMNS = `tenant_id AS tenantId, name, kind, status, created_at AS createdAt,
-  policy_version AS policyVersion, settings`;
+  policy_version AS policyVersion, schema_version AS schemaVersion, settings`;
 
 export function insertInstance(row: Omit<InstanceRow, "clockAcceptedAt">): Statement {
   return {
@@ -74,7 +76,7 @@ export function readSealKeys(reader: Reader): Promise<SealKeyRow[]> {
 }
 
 /** NOTE: the text begins as the committer expects of a unit that starts a new chain. */
-export function insertTenant(row: Omit<TenantRow, "policyVersion">): Statement {
+export function insertTenant(row: Omit<TenantRow, "policyVersion" | "schemaVersion">): Statement {
   return {
     sql: "INSERT INTO tenants (tenant_id, name, kind, status, created_at, settings) VALUES (?, ?, ?, ?, ?, ?)",
     params: [row.tenantId, row.name, row.kind, row.status, row.createdAt, row.settings],
@@ -94,10 +96,16 @@ export function setTenantSettings(tenant: TenantId, settings: string): Statement
   return { sql: "UPDATE tenants SET settings = ? WHERE tenant_id = ?", params: [settings, tenant], expectRows: 1 };
 }
 
-export function setPolicyVersion(tenant: TenantId, version: number, from: number): Statement {
+/** Policies and the extension that they were validated against, together, where both are still as expected. */
+export function setPolicyVersion(
+  tenant: TenantId,
+  to: { readonly version: number; readonly schemaVersion: number },
+  from: { readonly version: number; readonly schemaVersion: number },
+): Statement {
   return {
-    sql: "UPDATE tenants SET policy_version = ? WHERE tenant_id = ? AND policy_version = ?",
-    params: [version, tenant, from],
+    sql: `UPDATE tenants SET policy_version = ?, schema_version = ?
+      WHERE tenant_id = ? AND policy_version = ? AND schema_version = ?`,
+    params: [to.version, to.schemaVersion, tenant, from.version, from.schemaVersion],
     expectRows: 1,
   };
 }

@@ -1,12 +1,28 @@
 import type { Database } from "bun:sqlite";
 import ground from "#migrations/0001-ground.sql" with { type: "text" };
 import entities from "#migrations/0002-entities.sql" with { type: "text" };
+import policyLife from "#migrations/0003-policy-life.sql" with { type: "text" };
+import policyRollout from "#migrations/0004-policy-rollout.sql" with { type: "text" };
+import checkpoints from "#migrations/0005-checkpoints.sql" with { type: "text" };
+import archive from "#migrations/0006-archive.sql" with { type: "text" };
+import people from "#migrations/0007-people.sql" with { type: "text" };
+import approvals from "#migrations/0008-approvals.sql" with { type: "text" };
+import notifications from "#migrations/0013-notifications.sql" with { type: "text" };
+import eventSearch from "#migrations/0014-event-search.sql" with { type: "text" };
 import { WritError } from "#src/base/errors.ts";
 
 /** Numbered, forward only; a number once released never changes its text. */
 export const MIGRATIONS: readonly { readonly version: number; readonly sql: string }[] = [
   { version: 1, sql: ground },
   { version: 2, sql: entities },
+  { version: 3, sql: policyLife },
+  { version: 4, sql: policyRollout },
+  { version: 5, sql: checkpoints },
+  { version: 6, sql: archive },
+  { version: 7, sql: people },
+  { version: 8, sql: approvals },
+  { version: 13, sql: notifications },
+  { version: 14, sql: eventSearch },
 ];
 
 /**

@@ -24,6 +24,14 @@ export function revokeWrit(tenant: TenantId, cid: string, at: number): Statement
   };
 }
 
+/** The same where it may be revoked already. */
+export function ensureRevoked(tenant: TenantId, cid: string, at: number): Statement {
+  return {
+    sql: "INSERT OR IGNORE INTO revocations (tenant_id, cid, at) VALUES (?, ?, ?)",
+    params: [tenant, cid, at],
+  };
+}
+
 export async function isRevoked(reader: Reader, tenant: TenantId, cid: string): Promise<boolean> {
   return (await reader.get("SELECT 1 FROM revocations WHERE tenant_id = ? AND cid = ?", [tenant, cid])) !== undefined;
 }

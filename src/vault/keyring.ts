@@ -20,6 +20,8 @@ export interface WrappedKey {
 export class Keyring {
   private material: KeyMaterial;
   private readonly signers = new Map<string, Signer>();
+  private readonly handedOver = new Set<string>();
+  private handOver: (id: string, seed: Uint8Array) => void = () => {};
 
   constructor(material: KeyMaterial) {
     this.material = material;
@@ -86,16 +88,43 @@ export class Keyring {
     return this.signerFrom(this.material.ucan[0], tenant);
   }
 
+  /** The same with a name for it, and given to whoever signs with it before it is first named. */
+  tokenKey(tenant: TenantId): { readonly id: string; readonly signer: Signer } {
+    const root = this.material.ucan[0];
+    const id = `${root.id} ${tenant}`;
+    if (!this.handedOver.has(id)) {
+      this.handedOver.add(id);
+      this.handOver(id, deriveKey(root.secret, "writ.ucan.v1", tenant));
+    }
+    return { id, signer: this.signerFrom(root, tenant) };
+  }
+
+  /** Sets who signs tokens: gets each key once, with its name. */
+  useTokenSigner(handOver: (id: string, seed: Uint8Array) => void): void {
+    this.handOver = handOver;
+    this.handedOver.clear();
+  }
+
   /** All of a tenant's UCAN signing keys, newest first: a writ made before a rotation is good until it expires. */
   ucanSigners(tenant: TenantId): readonly Signer[] {
     return this.material.ucan.map((root) => this.signerFrom(root, tenant));
   }
 
-  private signerFrom(root: MaterialKey, tenant: TenantId): Signer {
-    const id = `${root.id} ${tenant}`;
+  /** A tenant's newest cosigner key: signs that a person vouched. */
+  cosignerSigner(tenant: TenantId): Signer {
+    return this.signerFrom(this.material.ucan[0], tenant, "writ.cosigner.v1");
+  }
+
+  /** All of a tenant's cosigner keys, newest first. */
+  cosignerSigners(tenant: TenantId): readonly Signer[] {
+    return this.material.ucan.map((root) => this.signerFrom(root, tenant, "writ.cosigner.v1"));
+  }
+
+  private signerFrom(root: MaterialKey, tenant: TenantId, purpose = "writ.ucan.v1"): Signer {
+    const id = `${purpose} ${root.id} ${tenant}`;
     let signer = this.signers.get(id);
     if (signer === undefined) {
-      signer = createSigner(deriveKey(root.secret, "writ.ucan.v1", tenant));
+      signer = createSigner(deriveKey(root.secret, purpose, tenant));
       this.signers.set(id, signer);
     }
     return signer;

@@ -5,6 +5,7 @@ import { invariant, WritError } from "#src/base/errors.ts";
 import type { SubjectId, TenantId } from "#src/base/ids.ts";
 import type { KeyPurpose } from "#src/config/key-line.ts";
 import type { KeyMaterial } from "#src/config/key-material.ts";
+import type { Signer } from "#src/crypto/ed25519.ts";
 import { publishKey } from "#src/ledger/keys.ts";
 import { readAgents, setAgentSeed } from "#src/store/agents.ts";
 import { insertSealKey, readSealKeys, readTenants, type SealKeyRow } from "#src/store/instance.ts";
@@ -34,6 +35,8 @@ export interface KeyRotation {
    * newest. Also finishes a rotation that was cut off, or that was made outside by adding a key to the environment.
    */
   publishSealKeys(actor: SubjectId): Promise<void>;
+  /** The key that seals and checkpoints are signed with: the newest that is published. */
+  signer(): Promise<Signer>;
   /** Published seal keys, oldest first. */
   published(): Promise<SealKeyRow[]>;
 }
@@ -183,6 +186,12 @@ export function createKeyRotation(dependencies: KeyRotationDependencies): KeyRot
   return {
     publishSealKeys,
     published: () => readSealKeys(reader),
+    signer: async () => {
+      const newest = (await readSealKeys(reader)).at(-1)?.keyId;
+      const held = keyring.sealSigners().find(({ id }) => id === newest);
+      if (held === undefined) throw new WritError("key_material_missing", `the seal key \`${newest}\` is not here`);
+      return held.signer;
+    },
     rotate: async (purpose, actor) => {
       const former = keyring.masterKeyIds();
       keyring.replaceMaterial(addKey(purpose));

@@ -3,6 +3,7 @@ import type { Bytes } from "#src/base/bytes.ts";
 import { WritError } from "#src/base/errors.ts";
 import { type IdSource, newId, type SubjectId, type TenantId } from "#src/base/ids.ts";
 import { open, SEALING_KEY_BYTES, seal } from "#src/crypto/sealing.ts";
+import { personalBinding } from "#src/ledger/personal.ts";
 import type { Reader } from "#src/store/reader.ts";
 import { insertDataKey, insertSubjectKey, readDataKeys, readSubjectKey } from "#src/store/secrets.ts";
 import type { Statement } from "#src/store/unit.ts";
@@ -29,6 +30,11 @@ export interface TenantKeys extends PersonalSealer {
   openValue(tenant: TenantId, record: string, version: number, value: SealedValue): Promise<Bytes>;
   /** Opens a personal value; undefined where the subject was erased. */
   openPersonal(tenant: TenantId, subject: SubjectId, binding: string, sealed: Uint8Array): Promise<Bytes | undefined>;
+  /**
+   * Subjects' keys, for another thread of this process that opens many values at once and forgets them with that work;
+   * null for a subject that was erased.
+   */
+  subjectKeys(tenant: TenantId, subjects: readonly string[]): Promise<ReadonlyMap<string, Uint8Array | null>>;
   /** Forgets what is in memory of a tenant, after its keys were rotated or a subject was erased. */
   forget(tenant: TenantId): void;
 }
@@ -42,6 +48,8 @@ export interface TenantKeysDependencies {
 
 /** Subjects whose keys stay unwrapped; more are unwrapped again when they are needed. */
 const MAX_SUBJECTS = 4096;
+/** How long keys are unwrapped before the main thread's other work has its turn, in milliseconds. */
+const TURN_MS = 4;
 
 /** Makes the keys of tenants and subjects. */
 export function createTenantKeys({ keyring, reader, ids }: TenantKeysDependencies): TenantKeys {
@@ -114,6 +122,17 @@ export function createTenantKeys({ keyring, reader, ids }: TenantKeysDependencie
       const key = await subjectKey(tenant, subject);
       return key === undefined ? undefined : open(key, sealed, personalBinding(tenant, subject, binding));
     },
+    subjectKeys: async (tenant, subjects) => {
+      const found = new Map<string, Uint8Array | null>();
+      let turnEnds = performance.now() + TURN_MS;
+      for (const subject of subjects) {
+        found.set(subject, (await subjectKey(tenant, subject as SubjectId)) ?? null);
+        if (performance.now() < turnEnds) continue;
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        turnEnds = performance.now() + TURN_MS;
+      }
+      return found;
+    },
     forget: (tenant) => {
       dataKeys.delete(tenant);
       for (const id of subjectKeys.keys()) if (id.startsWith(`${tenant} `)) subjectKeys.delete(id);
@@ -123,8 +142,4 @@ export function createTenantKeys({ keyring, reader, ids }: TenantKeysDependencie
 
 function valueBinding(tenant: TenantId, record: string, version: number): readonly string[] {
   return ["value", tenant, record, String(version)];
-}
-
-function personalBinding(tenant: TenantId, subject: SubjectId, binding: string): readonly string[] {
-  return ["personal", tenant, subject, binding];
 }

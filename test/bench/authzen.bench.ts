@@ -12,9 +12,14 @@ const POLICIES = `
 permit (principal in Group::"staff", action == Action::"view", resource is Document) when { resource.open };
 permit (principal, action == Action::"edit", resource is Document) when { resource.owner == principal };
 `;
+const SCHEMA = `
+entity Group; entity User in [Group]; entity Document { open: Bool, owner: User };
+action view, edit appliesTo { principal: [User], resource: [Document], context: { writ: Writ } };
+`;
 
 await bench(async () => {
   const writ = await startWrit({ WRIT_RATE_SOURCE: "0", WRIT_RATE_AGENT: "0", WRIT_RATE_TENANT: "0" });
+  await writ.admin("PUT", "/v1/admin/policies/schema", { source: SCHEMA });
   await writ.admin("PUT", "/v1/admin/policies", { source: POLICIES });
   const documents = Array.from({ length: QUESTIONS }, (_, i) => ({
     uid: { type: "Document", id: `d${i}` },

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { TenantId } from "#src/base/ids.ts";
+import { systemIdSource } from "#src/crypto/random.ts";
 import { openForWriting } from "#src/store/database.ts";
 import type { Unit } from "#src/store/unit.ts";
 import { eventDraft, openTestStore, type TestStore, temporaryFolder } from "#test/support/store.ts";
@@ -15,7 +16,7 @@ const DATA = { detail: "x".repeat(780) };
 /** Units a second through the writer, `size` at a time. */
 async function measureWriter(store: TestStore, tenant: TenantId, size: number): Promise<number> {
   const batches = Array.from({ length: BATCHES }, () =>
-    Array.from({ length: size }, (): Unit => ({ tenant, statements: [], event: eventDraft(store.ids, DATA) })),
+    Array.from({ length: size }, (): Unit => ({ tenant, statements: [], event: eventDraft(systemIdSource, DATA) })),
   );
   const start = performance.now();
   for (const batch of batches) {

@@ -51,7 +51,7 @@ test("replay exits 1 where a draft changes an outcome, and 0 where nothing chang
   const audit = await run(["replay"]);
   expect(audit).toEqual({
     code: 0,
-    stdout: "replayed: 1; changed: 0; same outcome for other reasons: 0; failed: 0; erased: 0\n",
+    stdout: "replayed: 1; changed: 0; same outcome for other reasons: 0; failed: 0; erased: 0; not asked: 0\n",
     stderr: "",
   });
   const changed = await run(["replay", "--against", "-", "--since", "7d"], "");
@@ -69,4 +69,57 @@ test("replay refuses a draft that does not compile, and two sets of policies at 
   expect([isCleanError(broken), broken.stdout]).toEqual([true, ""]);
   expect(isCleanError(await run(["replay", "--against", "-", "--version", "1"]))).toBe(true);
   expect(isCleanError(await run(["replay", "--since", "yesterday"]))).toBe(true);
+});
+
+test("a draft is stored, compared, activated and rolled back; the schema comes in versions", async () => {
+  const draft =
+    '@id("draft") permit (principal, action, resource) when { context has claimed && context.claimed has team };\n';
+  expect((await run(["put", "-", "--draft"], draft)).stderr).toContain("can never apply");
+  expect((await run(["check", "-", "--server"], draft)).code).toBe(1);
+  const put = await run(
+    ["schema", "put", "-", "--message", "teams", "--expect", "0"],
+    "type Claimed = { team?: String };\n",
+  );
+  expect([put.code, put.stderr]).toEqual([0, ""]);
+  expect((await run(["schema", "put", "-", "--expect", "0"], "")).stderr).toContain("schema version 1 holds now");
+  expect((await run(["schema", "show"])).stdout).toBe("type Claimed = { team?: String };\n");
+  expect((await run(["schema", "show", "--whole"])).stdout).toContain('"/http/api/get"');
+  expect((await run(["schema", "versions"])).stdout).toMatch(/^1 +true/m);
+  expect((await run(["check", "-", "--server", "--json"], draft)).code).toBe(0);
+  const saved = jsonLines((await run(["put", "-", "--draft", "--json"], draft)).stdout)[0] as { version: number };
+  const number = String(saved.version);
+  expect((await run(["show"])).stdout).not.toContain("draft");
+  const diff = await run(["diff", number]);
+  expect([diff.code, diff.stdout]).toEqual([1, expect.stringContaining("draft")]);
+  const stale = await run(["activate", number, "--expect", "999"]);
+  expect([stale.code, stale.stderr]).toEqual([2, expect.stringContaining("policy version 1 decides now")]);
+  expect((await run(["activate", number, "--expect", "1"])).code).toBe(0);
+  expect((await run(["versions"])).stdout).toMatch(new RegExp(`^${number} +true`, "m"));
+  expect((await run(["rollback", "1"])).code).toBe(0);
+  expect((await run(["schema", "show"])).stdout).toBe("");
+});
+
+test("policies become forms and policies again", async () => {
+  const source = '// why\n@id("a") permit (principal, action, resource) when { context.writ.tier == "read" };\n';
+  const forms = await run(["build", "form", "-"], source);
+  const [line] = jsonLines(forms.stdout) as { form: { effect: string } }[];
+  expect([forms.code, line?.form.effect]).toEqual([0, "allow"]);
+  const back = await run(["build", "text", "-"], forms.stdout);
+  expect([back.code, back.stdout]).toEqual([0, source]);
+  for (const [words, stdin] of [
+    [["build", "text", "-"], "{}"],
+    [["build", "form", "-"], "permit ("],
+    [["build", "else", "-"], ""],
+  ] as const) {
+    expect(isCleanError(await run(words, stdin))).toBe(true);
+  }
+});
+
+test("explain says why an enforcement point was answered so", async () => {
+  const answer = await edge.ask("POST", "/access/v1/evaluation", {
+    token: home.pdp,
+    body: { subject: { type: "agent", id: "helper" }, action: { name: "view" }, resource: { type: "doc", id: "1" } },
+  });
+  const explained = await run(["explain", String(answer.headers.get("writ-decision-id"))]);
+  expect([explained.code, explained.stdout]).toEqual([0, expect.stringContaining("allow  view")]);
 });

@@ -175,7 +175,7 @@ describe("writ policy template", () => {
     expect(code).toBe(0);
     expect(stdout).toContain('@id("mine")');
     expect(stdout).toContain('[GitHub::Repository::"acme/a", GitHub::Repository::"x\\")');
-    const checked = await writ(["policy", "check", "--strict", "-", "--json"], { stdin: stdout });
+    const checked = await writ(["policy", "check", "-", "--json"], { stdin: stdout });
     expect(jsonLines(checked.stdout)).toEqual([expect.objectContaining({ ok: true, policies: 1, problems: [] })]);
     // What looks like more than it is is said to.
     expect(checked.stdout).toContain("not a printable ASCII character");
@@ -200,32 +200,33 @@ describe("writ policy template", () => {
   });
 });
 
-describe("writ policy check --strict", () => {
+describe("writ policy check", () => {
   const check = (source: string, ...words: readonly string[]) =>
     writ(["policy", "check", "-", ...words], { stdin: source });
 
   test("refuses what the schema does not know and what can never apply, where it stands", async () => {
     const unknown = 'permit(principal, action == Action::"/github/isues/list", resource);';
-    expect((await check(unknown)).code).toBe(0);
-    const refused = await check(unknown, "--strict");
+    expect((await check(unknown, "--syntax")).code).toBe(0);
+    const refused = await check(unknown);
     expect(refused.code).toBe(1);
     expect(refused.stdout).toMatch(/^-:1:\d+: .*isues/);
     const never =
       'permit(principal, action, resource)\nwhen { context.writ.tier == "read" && context.writ.tier == "write" };';
-    expect((await check(never, "--strict")).code).toBe(1);
+    expect((await check(never)).code).toBe(1);
   });
 
   test("knows an http connection by the name it is given", async () => {
     const source = 'permit(principal, action == Action::"/http/crm/get", resource);';
-    expect((await check(source, "--strict")).code).toBe(1);
-    expect(await check(source, "--strict", "--connection", "crm")).toEqual({
+    expect((await check(source)).code).toBe(1);
+    expect(await check(source, "--connection", "crm")).toEqual({
       code: 0,
       stdout: "nothing wrong; policies: 1\n",
       stderr: "",
     });
     for (const words of [
-      ["--strict", "--connection", "../x"],
-      ["--connection", "crm"],
+      ["--connection", "../x"],
+      ["--syntax", "--connection", "crm"],
+      ["--syntax", "--server"],
     ]) {
       expect(isCleanError(await check(source, ...words))).toBe(true);
     }

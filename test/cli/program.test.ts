@@ -89,7 +89,10 @@ describe("init", () => {
     expect(statSync(data).mode & 0o777).toBe(0o700);
     const before = readFileSync(join(data, "keys", "seal.key"), "utf8");
     const again = await writ(["init", "--json"], { env: { WRIT_DATA: data } });
-    expect(jsonLines(again.stdout)).toEqual([{ ...made, made: [] }]);
+    const [second] = jsonLines(again.stdout);
+    const newLink = { setup_link: expect.stringContaining("/enrol#"), setup_link_expires_at: expect.any(String) };
+    expect(second).toEqual({ ...made, made: [], ...newLink });
+    expect(second?.["setup_link"]).not.toBe(made?.["setup_link"]);
     expect(readFileSync(join(data, "keys", "seal.key"), "utf8")).toBe(before);
   });
 

@@ -7,7 +7,7 @@ import { isCleanError, jsonLines, type Outcome, type RunOptions, spawnWrit, temp
 
 const POLICY = `@id("read") permit(principal, action in Action::"tier:read", resource);
 @id("danger") permit(principal, action in Action::"tier:danger", resource);
-@id("no-secrets") forbid(principal, action in Action::"/github/actions/secrets", resource);
+@id("no-secrets") forbid(principal, action in Action::"/github/secrets", resource);
 `;
 const SECRET = "ghp_0123456789abcdefABCDEF0123456789abcd";
 
@@ -128,7 +128,7 @@ describe("beside a running server", () => {
     expect(await answer(["policy", "put", file])).toMatchObject({ version: 2 });
     expect(await answer(["policy", "rollback", "1"])).toMatchObject({ version: 1, active: true });
     expect((await run(["policy", "show"])).stdout).toBe(POLICY);
-    expect((await run(["policy", "list"])).stdout).toMatch(/^2 +false.*\n1 +true/m);
+    expect((await run(["policy", "versions"])).stdout).toMatch(/^2 +false.*\n1 +true/m);
     const bad = await run(["policy", "put", "-"], { stdin: "permit(;" });
     expect(isCleanError(bad)).toBe(true);
   });

@@ -33,6 +33,9 @@ describe("defaults", () => {
       allowRanges: [],
       logLevel: "info",
       metricsToken: undefined,
+      archive: undefined,
+      backup: undefined,
+      checkpointEvery: "day",
       limits: {
         tenantQuotaBytes: 10 * 2 ** 30,
         diskReserveBytes: 256 * 2 ** 20,

@@ -160,7 +160,7 @@ describe("an approval", () => {
     await tenant.answer(await ask());
     await tenant.policies(`${PERMIT_ALL} @id("stop") forbid (principal, action, resource);`);
     expect(kindOf(await tenant.call(agent, "api", CALL))).toBe("deny");
-    await tenant.policies(`@id("other") permit (principal, action == Action::"/http/other/get", resource);`);
+    await tenant.policies(`@id("other") permit (principal, action == Action::"/http/api/get", resource);`);
     expect(kindOf(await tenant.call(agent, "api", CALL))).toBe("deny");
     expect(upstream.requests).toEqual([]);
     await tenant.policies(PERMIT_ALL);
@@ -205,7 +205,8 @@ describe("an approval", () => {
     for (const id of [approval, "apr_00000000000000000000000000", "x"]) {
       expect(await rejection(approvals.show(other.id, id))).toBe("not_found");
       expect(await rejection(approvals.details(other.id, id))).toBe("not_found");
-      expect(await rejection(approvals.decide(other.id, actor, id, { verdict: "approved", method: "host" }))).toBe(
+      const { approvalDecisions } = instance.services;
+      expect(await rejection(approvalDecisions.decideOnHost(other.id, actor, id, { verdict: "approved" }))).toBe(
         "not_found",
       );
       expect(await rejection(approvals.revoke(other.id, actor, id))).toBe("not_found");

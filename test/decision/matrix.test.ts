@@ -16,7 +16,7 @@ const TIERS: Readonly<Record<string, string>> = { read: "GET", write: "POST", da
 
 const POLICIES: Readonly<Record<string, string>> = {
   none: "",
-  "no permit": `@id("elsewhere") permit (principal, action == Action::"/http/elsewhere/get", resource);`,
+  "no permit": `@id("elsewhere") permit (principal, action == Action::"/npm-registry/other/get", resource);`,
   permit: PERMIT_ALL,
   "permit, ask for each": `${PERMIT_ALL}
 @id("ask") forbid (principal, action, resource) unless { context.writ.cosigned };`,
@@ -24,7 +24,7 @@ const POLICIES: Readonly<Record<string, string>> = {
 @id("ask") @bind("resource") forbid (principal, action, resource) unless { context.writ.cosigned };`,
   "permit once cosigned": `@id("with") permit (principal, action, resource) when { context.writ.cosigned };`,
   forbid: `${PERMIT_ALL} @id("never") forbid (principal, action, resource);`,
-  "forbid that errs": `${PERMIT_ALL} @id("errs") forbid (principal, action, resource) when { resource.nothing };`,
+  "forbid that errs": `${PERMIT_ALL} @id("errs") forbid (principal, action, resource) when { 9007199254740992 * 2048 == 0 };`,
 };
 
 const APPROVALS = ["absent", "pending", "approved", "denied", "expired", "used"] as const;

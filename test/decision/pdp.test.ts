@@ -21,6 +21,10 @@ const asked = (id: string) => ({
   resource: { type: "doc", id: "1", properties: { size: 3 } },
 });
 
+/** What the questions below are about. */
+const SCHEMA = `entity group; entity user in [group] { ok?: Bool }; entity doc { size?: Long, open?: Bool };
+  action "view" appliesTo { principal: [user], resource: [doc], context: { writ: Writ } };`;
+
 async function enforcementPoint(tenant: TestTenant): Promise<PdpCaller> {
   const { tokens, authenticator, instance: self } = instance.services;
   const { text } = await tokens.issue(tenant.id, self.operator, { kind: "pdp" });
@@ -61,7 +65,8 @@ describe("an evaluation", () => {
 
   test("sees an entity that changes meanwhile", async () => {
     const tenant = await instance.tenant("changing");
-    await tenant.policies(`permit (principal, action, resource) when { principal.ok };`);
+    await tenant.schema(SCHEMA);
+    await tenant.policies(`permit (principal is user, action, resource) when { principal has ok && principal.ok };`);
     const { entities, instance: self, pdp } = instance.services;
     const store = (ok: boolean) =>
       entities.put(tenant.id, self.operator, [{ uid: { type: "user", id: "a" }, attrs: { ok }, parents: [] }]);
@@ -84,7 +89,8 @@ describe("an evaluation", () => {
 
   test("can be decided again from its event", async () => {
     const tenant = await instance.tenant("again");
-    const source = `permit (principal in group::"g", action, resource) when { resource.size == 3 && context.writ.environment == "live" };`;
+    const source = `permit (principal in group::"g", action, resource is doc) when { resource has size && resource.size == 3 && context.writ.environment == "live" };`;
+    await tenant.schema(SCHEMA);
     await tenant.policies(source);
     const { entities, instance: self, pdp } = instance.services;
     const member = { uid: { type: "user", id: "a" }, attrs: {}, parents: [{ type: "group", id: "g" }] };
@@ -122,7 +128,8 @@ describe("an evaluation", () => {
 describe("a search", () => {
   test("through more than one page may examine goes on, and ends", async () => {
     const tenant = await instance.tenant("long");
-    await tenant.policies(`permit (principal, action, resource) when { resource.open };`);
+    await tenant.schema(SCHEMA);
+    await tenant.policies(`permit (principal, action, resource is doc) when { resource has open && resource.open };`);
     const { entities, instance: self, pdpSearch } = instance.services;
     const many = Array.from({ length: 1100 }, (_, i) => ({
       uid: { type: "doc", id: `d${String(i).padStart(5, "0")}` },

@@ -35,15 +35,19 @@ describe("every kind of decision", () => {
     const note = async (deciding: Promise<{ readonly decision: string }>) => outcomes.push((await deciding).decision);
 
     await note(tenant.state(agent, LIST));
+    await tenant.schema(`entity Agent { level?: Long, peer?: Agent }; entity Project;
+      namespace GitHub { entity Repository in [Project]; }
+      type Claimed = { mood?: String };
+      action "/self/look" in ["tier:read"] appliesTo { principal: [Agent], resource: [Agent], context: CommandContext };`);
     await tenant.policies(`
       @id("crew") permit (principal in AgentGroup::"crew", action in Action::"tier:read", resource is GitHub::Repository);
       @id("level") permit (principal, action == Action::"/github/issues/create", resource)
-        when { principal.level > 2 && resource.labels.contains("open") };
-      @id("claims") forbid (principal, action, resource) when { context.claimed has mood && context.claimed.mood == "bad" };
-      @id("self") permit (principal, action, resource is Agent) when { resource.level > 2 };
+        when { principal has level && principal.level > 2 && resource has labels && resource.labels.contains("open") };
+      @id("claims") forbid (principal, action, resource) when { context has claimed && context.claimed has mood && context.claimed.mood == "bad" };
+      @id("self") permit (principal, action, resource is Agent) when { resource has level && resource.level > 2 };
       @id("person") permit (principal, action in Action::"tier:danger", resource);
-      @id("call") permit (principal, action, resource is Http::Endpoint) when { resource.query like "*page*" };
-      @id("errs") forbid (principal, action == Action::"/github/issues/update", resource) when { resource.absent == 1 };`);
+      @id("call") permit (principal, action, resource is Http::Endpoint) when { resource has path && resource.path like "/things*" };
+      @id("errs") forbid (principal, action == Action::"/github/issues/update", resource) when { 9007199254740992 * 2048 == 0 };`);
     await note(tenant.state(agent, LIST));
     await note(tenant.state(agent, { ...LIST, resource: { ...REPOSITORY, attributes: { stated: 1 } } }));
     await note(tenant.state(agent, LIST, { claimed: { mood: "bad" } }));
@@ -56,7 +60,7 @@ describe("every kind of decision", () => {
       { uid: uid("AgentGroup", "crew"), attrs: {}, parents: [uid("AgentGroup", "all")] },
     );
     await note(tenant.state(agent, { ...LIST, command: "/github/issues/create" }));
-    await note(tenant.state(agent, { command: LIST.command, resource: uid("Agent", "helper") }));
+    await note(tenant.state(agent, { command: "/self/look", resource: uid("Agent", "helper") }));
     await note(tenant.state(agent, { ...LIST, command: "/github/issues/update" }));
     await note(tenant.authorize(agent, connection.name, { path: "/things/1", query: "page=2" }));
     const waiting = await tenant.authorize(agent, connection.name, DELETE);
@@ -87,6 +91,46 @@ describe("every kind of decision", () => {
     expect(await replay(tenant)).toMatchObject({ replayed: 101, reproduced: 101 });
   });
 
+  test("includes AuthZEN's answers, one by one and in a batch, and those that no policy could see are left out", async () => {
+    const tenant = await instance.tenant("answers");
+    const agent = await tenant.agent("helper");
+    await tenant.policies(`
+      @id("a") permit (principal, action in Action::"tier:read", resource);
+      @id("ask") forbid (principal, action == Action::"/github/issues/create", resource)
+        unless { context.writ.cosigned };
+      @id("create") permit (principal, action == Action::"/github/issues/create", resource);`);
+    const { services } = instance;
+    const { text } = await services.tokens.issue(tenant.id, services.instance.operator, { kind: "pdp" });
+    const caller = await services.authenticator.authenticate(text, "127.0.0.1");
+    const question = (name: string, type = "GitHub::Repository") => ({
+      subject: { type: "Agent", id: agent.agent.name },
+      action: { name },
+      resource: { type, id: "acme/app" },
+    });
+    const [list, create, update] = ["list", "create", "update"].map((name) => question(`/github/issues/${name}`)) as [
+      ReturnType<typeof question>,
+      ReturnType<typeof question>,
+      ReturnType<typeof question>,
+    ];
+    const single = await services.pdp.evaluate(caller, [create]);
+    expect(single.decisions[0]).toMatchObject({ decision: false, reasons: [{ code: "approval_needed" }] });
+    await services.pdp.evaluate(caller, [list]);
+    const odd = question("/github/issues/list", "not a type");
+    const batch = await services.pdp.evaluate(caller, [list, odd, update]);
+    expect(batch.decisions.map(({ decision }) => decision)).toEqual([true, false, false]);
+    const { differences, ...report } = await replay(tenant);
+    expect(differences).toEqual([]);
+    expect(report).toMatchObject({ replayed: 4, reproduced: 4, erased: 0, failed: 0 });
+    const changed = await replay(tenant, { source: `@id("b") permit (principal, action, resource);` });
+    expect(changed).toMatchObject({ changed: 2, sameOutcome: 2 });
+    expect(changed.groups.map(({ from, to, command }) => [from, to, command])).toEqual(
+      expect.arrayContaining([
+        ["step_up", "allow", "/github/issues/create"],
+        ["deny", "allow", "/github/issues/update"],
+      ]),
+    );
+  });
+
   test("differs where the record was not what policies say", async () => {
     const tenant = await instance.tenant("differs");
     const agent = await tenant.agent("helper");
@@ -112,13 +156,18 @@ describe("a record that cannot be read", () => {
     const { reader, replays } = instance.services;
     expect(await replays.replay(tenant.id, "recorded", 0)).toMatchObject({ replayed: 2 });
     const pool = createReaderPool(databasePath(instance.folder));
-    const erased = createPolicyReplays({ reader, pool, opener: { openPersonal: async () => undefined } });
-    expect(await erased.replay(tenant.id, "recorded", 0)).toMatchObject({ replayed: 1, reproduced: 1, erased: 1 });
-    const garbled = createPolicyReplays({
-      reader,
-      pool,
-      opener: { openPersonal: () => Promise.reject(new WritError("crypto_failed")) },
+    const withKey = (key: Uint8Array | null) =>
+      createPolicyReplays({
+        reader,
+        pool,
+        keys: { subjectKeys: async (_tenant, subjects) => new Map(subjects.map((subject) => [subject, key])) },
+      });
+    expect(await withKey(null).replay(tenant.id, "recorded", 0)).toMatchObject({
+      replayed: 1,
+      reproduced: 1,
+      erased: 1,
     });
+    const garbled = withKey(new Uint8Array(32));
     expect(await codeOf(garbled.replay(tenant.id, "recorded", 0))).toBe("verification_failed");
     await pool.close();
   });

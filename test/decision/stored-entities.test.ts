@@ -23,8 +23,11 @@ describe("what is stored of agents and resources", () => {
   test("decides what an agent may do: the resource's attributes, what it is in, and the agent's own", async () => {
     const tenant = await instance.tenant("stored");
     const agent = await tenant.agent("helper", { groups: ["crew"] });
+    await tenant.schema(`entity Project in [Project]; entity Agent { clearance?: Long, trusted?: Bool };
+      namespace GitHub { entity Repository in [Project]; }`);
     await tenant.policies(`permit (principal in AgentGroup::"division", action, resource in Project::"open")
-      when { resource.labels.contains("public") && principal.clearance > 2 && resource.created_by.trusted };`);
+      when { resource has labels && resource.labels.contains("public") && principal has clearance &&
+        principal.clearance > 2 && resource has created_by && resource.created_by has trusted && resource.created_by.trusted };`);
     const decide = async () => (await tenant.state(agent, STATED)).decision;
     expect(await decide()).toBe("deny");
     await put(
@@ -81,11 +84,13 @@ describe("what is stored of agents and resources", () => {
   test("an agent that asks for itself is one entity", async () => {
     const tenant = await instance.tenant("itself");
     const agent = await tenant.agent("helper", { groups: ["crew"] });
+    await tenant.schema(`entity Agent { a?: Long };
+      action "/self/look" in ["tier:read"] appliesTo { principal: [Agent], resource: [Agent], context: CommandContext };`);
     await tenant.policies(
-      `permit (principal, action, resource) when { resource.a == 1 && principal in AgentGroup::"crew" };`,
+      `permit (principal, action, resource is Agent) when { resource has a && resource.a == 1 && principal in AgentGroup::"crew" };`,
     );
     await put(tenant, { uid: uid("Agent", "helper"), attrs: { a: 1 }, parents: [] });
-    const stated = { ...STATED, resource: uid("Agent", "helper") };
+    const stated = { command: "/self/look", resource: uid("Agent", "helper") };
     expect((await tenant.state(agent, stated)).decision).toBe("allow");
   });
 

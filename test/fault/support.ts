@@ -12,12 +12,17 @@ export interface Said {
   readonly refused: ReadonlyMap<string, string>;
   readonly isDone: boolean;
   readonly exitCode: number;
+  /** All that it said, a line each. */
+  readonly lines: readonly string[];
+  /** The last of that, and what it wrote to standard error. */
   readonly text: string;
 }
 
 /** How the child is run. */
 export interface ChildOptions {
   readonly folder: string;
+  /** The child's source; the one that commits and nothing else unless given. */
+  readonly script?: string;
   /** Left out: until it is killed. */
   readonly units?: number;
   readonly width?: number;
@@ -29,8 +34,9 @@ export interface ChildOptions {
 }
 
 /** Runs the child to its end. */
-export async function runChild({ folder, units, width, bytes, wrapper, killAfter }: ChildOptions): Promise<Said> {
-  const command = [process.execPath, CHILD, folder, String(units ?? 0), String(width ?? 16), String(bytes ?? 50)];
+export async function runChild(options: ChildOptions): Promise<Said> {
+  const { folder, script = CHILD, units, width, bytes, wrapper, killAfter } = options;
+  const command = [process.execPath, script, folder, String(units ?? 0), String(width ?? 16), String(bytes ?? 50)];
   const child = Bun.spawn([...(wrapper ?? []), ...command], { stdout: "pipe", stderr: "pipe" });
   const errors = new Response(child.stderr).text();
   const decoder = new TextDecoder();
@@ -50,6 +56,7 @@ export async function runChild({ folder, units, width, bytes, wrapper, killAfter
     ),
     isDone: lines.at(-1) === "done",
     exitCode,
+    lines,
     text: `${lines.slice(-5).join("\n")}\n${await errors}`,
   };
 }

@@ -197,7 +197,9 @@ describe("policies", () => {
     expect(bad.json).toMatchObject({ ok: false, problems: [{ line: 1 }] });
     expect((await admin("POST", "/policies/check", { body: { source: PERMIT_ALL } })).json).toEqual({
       ok: true,
+      policies: 1,
       problems: [],
+      warnings: [],
     });
     const refused = await admin("PUT", "/policies", { body: { source: "permit (" } });
     expect([refused.status, refused.json.code]).toEqual([422, "policy_invalid"]);
@@ -265,18 +267,22 @@ describe("settings", () => {
     const call = () => edge.ask("GET", "/v1/proxy/api/a", { token: strict.key });
     expect((await edge.ask("GET", "/v1/admin/settings", { token: strict.admin })).json).toEqual({
       require_proof: false,
+      explain_to_agents: false,
     });
     expect((await call()).json.code).not.toBe("proof_required");
     const body = { require_proof: true };
     const changed = await edge.ask("PUT", "/v1/admin/settings", { token: strict.admin, body });
-    expect([changed.status, changed.json]).toEqual([200, { require_proof: true }]);
+    expect([changed.status, changed.json]).toEqual([200, { require_proof: true, explain_to_agents: false }]);
     const refused = await call();
     expect([refused.status, refused.json.code]).toEqual([403, "proof_required"]);
     const asked = { call: { connection: "api", method: "GET", path: "/a" } };
     const { json } = await edge.ask("POST", "/v1/authorize", { token: strict.key, body: asked });
     expect(json.decision).toBe("allow");
     expect((await edge.ask("GET", "/v1/proxy/api/a", { token: json.writ })).json.code).toBe("writ_invalid");
-    expect((await edge.ask("GET", "/v1/admin/settings", { token: home.admin })).json).toEqual({ require_proof: false });
+    expect((await edge.ask("GET", "/v1/admin/settings", { token: home.admin })).json).toEqual({
+      require_proof: false,
+      explain_to_agents: false,
+    });
   });
 });
 

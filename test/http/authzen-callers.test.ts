@@ -25,6 +25,11 @@ const VIEW = { name: "view" };
 const DOC = { type: "document", id: "1" };
 const QUESTION = { subject: ALICE, action: VIEW, resource: DOC };
 
+/** What the questions are about. */
+const SCHEMA = `entity folder in [folder]; entity user { ok?: Bool, level?: Long, dept?: String };
+  entity document in [folder] { owner?: user, open?: Bool };
+  action view appliesTo { principal: [user, Agent], resource: [document], context: { writ: Writ, note?: String } };`;
+
 describe("what cedar cannot represent", () => {
   test("is a no with its reason, and never an error", async () => {
     const any = await stand();
@@ -59,7 +64,9 @@ describe("what cedar cannot represent", () => {
 
   test("is a no where only cedar finds out", async () => {
     const any = await stand();
-    await any.policies(`permit (principal, action, resource) when { context.a.isIpv4() };`);
+    await any.schema(`entity user; entity document; action view appliesTo {
+      principal: [user], resource: [document], context: { writ: Writ, a: ipaddr } };`);
+    await any.policies(`permit (principal, action == Action::"view", resource) when { context.a.isIpv4() };`);
     const asked = (arg: string) => ({ ...QUESTION, context: { a: { __extn: { fn: "ip", arg } } } });
     expect((await any.ask("evaluation", asked("10.0.0.1"))).json).toEqual({ decision: true });
     expect((await any.ask("evaluation", asked("nowhere"))).json.context.code).toBe("not_representable");
@@ -67,11 +74,13 @@ describe("what cedar cannot represent", () => {
 
   test("can be mapped by the tenant's table", async () => {
     const mapped = await stand();
-    await mapped.policies(`permit (principal is App::Person, action == Action::"doc:view", resource is Doc);`);
+    await mapped.schema(`namespace App { entity Employee; } entity Doc;
+      action "doc:view" appliesTo { principal: [App::Employee], resource: [Doc], context: { writ: Writ } };`);
+    await mapped.policies(`permit (principal is App::Employee, action == Action::"doc:view", resource is Doc);`);
     const asked = { subject: { type: "my-type", id: "x" }, action: VIEW, resource: DOC };
     expect((await mapped.ask("evaluation", asked)).json.decision).toBe(false);
     const map = {
-      subject_types: { "my-type": "App::Person" },
+      subject_types: { "my-type": "App::Employee" },
       resource_types: { document: "Doc" },
       actions: { view: "doc:view" },
     };
@@ -143,7 +152,8 @@ describe("what is malformed", () => {
     const any = await stand();
     const odd = ['a"b', "a\nb", 'user::"x"', "", "'; DROP TABLE entities", "𝔘", "\u0000"];
     await any.entities(odd.slice(0, -1).map((id) => ({ uid: { type: "user", id }, attrs: { ok: true }, parents: [] })));
-    await any.policies(`permit (principal, action, resource) when { principal has ok && principal.ok };`);
+    await any.schema(SCHEMA);
+    await any.policies(`permit (principal is user, action, resource) when { principal has ok && principal.ok };`);
     for (const id of odd) {
       const { json } = await any.ask("evaluation", { ...QUESTION, subject: { type: "user", id } });
       expect([id, json.decision]).toEqual([id, id !== "\u0000"]);
@@ -156,8 +166,10 @@ describe("what is malformed", () => {
 describe("properties and stored attributes", () => {
   test("take part, and what is stored wins", async () => {
     const any = await stand();
-    await any.policies(`permit (principal, action, resource)
-      when { principal.level > 3 && resource in folder::"open" && resource.owner.dept == "sales" };`);
+    await any.schema(SCHEMA);
+    await any.policies(`permit (principal is user, action, resource is document)
+      when { principal has level && principal.level > 3 && resource in folder::"open" && resource has owner &&
+        resource.owner has dept && resource.owner.dept == "sales" };`);
     const folder = (id: string) => ({ type: "folder", id });
     await any.entities([
       { uid: DOC, attrs: { owner: { __entity: { type: "user", id: "bob" } } }, parents: [folder("sub")] },
@@ -175,7 +187,10 @@ describe("properties and stored attributes", () => {
 
   test("of the action are context.action", async () => {
     const any = await stand();
-    await any.policies(`permit (principal, action, resource) when { context.action.method == "GET" };`);
+    await any.schema(`entity user; entity document; action view appliesTo { principal: [user], resource: [document],
+      context: { writ: Writ, action?: { method?: String } } };`);
+    await any.policies(`permit (principal, action == Action::"view", resource)
+      when { context has action.method && context.action.method == "GET" };`);
     const asked = (method: string) => ({ ...QUESTION, action: { ...VIEW, properties: { method } } });
     expect((await any.ask("evaluation", asked("GET"))).json.decision).toBe(true);
     expect((await any.ask("evaluation", asked("PUT"))).json.decision).toBe(false);
@@ -214,7 +229,8 @@ describe("an agent", () => {
 
   test("finds only what it may see, and its page tokens tell nothing of the rest", async () => {
     const any = await stand();
-    await any.policies(`permit (principal, action, resource) when { resource has open && resource.open };`);
+    await any.schema(SCHEMA);
+    await any.policies(`permit (principal, action, resource is document) when { resource has open && resource.open };`);
     await any.entities(
       ["a", "b-hidden", "c-hidden", "d", "e-hidden"].map((id) => ({
         uid: { type: "document", id },
@@ -228,14 +244,20 @@ describe("an agent", () => {
     const page = { token: json.page.next_token };
     expect((await any.ask("search/resource", { ...asked, page: { limit: 1 } })).json.results).toEqual(json.results);
     const end = await any.ask("search/resource", { ...asked, page }, any.home.key);
-    expect(end.json).toEqual({ page: { next_token: "", count: 1 }, results: [{ type: "document", id: "d" }] });
+    expect(end.json).toEqual({ page: { next_token: "", count: 1, total: 2 }, results: [{ type: "document", id: "d" }] });
     expect(text + Buffer.from(json.page.next_token, "base64url").toString("latin1")).not.toContain("hidden");
   });
 
   test("says of itself only what stands under context.claimed", async () => {
     const any = await stand();
-    await any.policies(`permit (principal, action, resource) when { context has role || principal has role || resource has role };
-      permit (principal, action == Action::"claimed", resource) when { context.claimed.subject.role == "x" };`);
+    await any.schema(`entity Agent { role?: String }; entity document { role?: String };
+      type Claimed = { subject?: { role?: String }, role?: String };
+      action view, claimed appliesTo { principal: [Agent], resource: [document],
+        context: { writ: Writ, role?: String, claimed?: Claimed } };`);
+    await any.policies(`permit (principal, action == Action::"view", resource)
+        when { context has role || principal has role || resource has role };
+      permit (principal, action == Action::"claimed", resource)
+        when { context has claimed.subject.role && context.claimed.subject.role == "x" };`);
     const properties = { role: "x" };
     const asked = {
       subject: { ...SELF, properties },
@@ -263,7 +285,11 @@ describe("an agent", () => {
 });
 
 describe("an evaluation", () => {
-  const DANGER = { subject: { type: "agent", id: "helper" }, action: { name: "/http/api/delete" }, resource: DOC };
+  const DANGER = {
+    subject: { type: "agent", id: "helper" },
+    action: { name: "/http/api/delete" },
+    resource: { type: "Http::Endpoint", id: "/x" },
+  };
 
   test("that needs a person is a no that says so, and opens nothing", async () => {
     const any = await stand();
@@ -275,6 +301,7 @@ describe("an evaluation", () => {
 
   test("is an event of its own, a batch is one, a search is one; nobody is named in plain", async () => {
     const any = await stand();
+    await any.schema(SCHEMA);
     await any.policies(`@id("p") permit (principal == user::"alice", action, resource);`);
     const yes = await any.ask("evaluation", { ...QUESTION, context: { note: "confidential-note" } });
     await any.ask("evaluation", { ...QUESTION, subject: { type: "user", id: "bob" } });

@@ -5,6 +5,8 @@ export interface Stand {
   readonly tenant: string;
   readonly home: Household;
   policies(source: string): Promise<void>;
+  /** Declares types and actions of the tenant's own. */
+  schema(source: string): Promise<void>;
   entities(entities: readonly unknown[]): Promise<void>;
   types(map: object): Promise<void>;
   /** As an enforcement point, unless a token is given. */
@@ -20,6 +22,7 @@ export function standOf(edge: Edge, tenant: string, home: Household): Stand {
   return {
     tenant,
     home,
+    schema: (source) => manage("PUT", "/v1/admin/policies/schema", { source }),
     policies: (source) => manage("PUT", "/v1/admin/policies", { source }),
     entities: (entities) => manage("POST", "/v1/admin/entities/import", { entities }),
     types: (map) => manage("PUT", "/v1/admin/type-map", map),
@@ -37,6 +40,14 @@ when { principal.roles.containsAny(["admin", "editor"]) };
 when { principal.roles.contains("editor") && resource has ownerID && resource.ownerID == principal.email };
 @id("any") permit (principal is user, action in [Action::"can_update_todo", Action::"can_delete_todo"], resource is todo)
 when { principal.roles.contains("evil_genius") || (principal.roles.contains("admin") && action == Action::"can_delete_todo") };
+`;
+
+export const TODO_SCHEMA = `
+entity user { email: String, roles: Set<String> };
+entity todo { ownerID?: String };
+action can_read_user appliesTo { principal: [user], resource: [user], context: { writ: Writ } };
+action can_read_todos, can_create_todo, can_update_todo, can_delete_todo
+  appliesTo { principal: [user], resource: [todo], context: { writ: Writ } };
 `;
 
 const PEOPLE: readonly (readonly [id: string, email: string, roles: readonly string[]])[] = [

@@ -17,6 +17,9 @@ function explain(body: object, token = home.admin): Promise<Answered> {
   return edge.ask("POST", PATH, { token, body });
 }
 
+/** What policies here name besides what connectors declare. */
+const SCHEMA = `type Claimed = { ticket?: String }; entity Agent { level?: Long };`;
+
 async function activate(source: string): Promise<number> {
   const put = await edge.operate("PUT", "/v1/admin/policies", { body: { source } });
   expect(put.status).toBe(200);
@@ -29,8 +32,10 @@ async function newest(type: string) {
 
 describe("a hypothetical ask", () => {
   test("is decided as it would be, with what failed, its values, and what would help", async () => {
+    const declared = await edge.operate("PUT", "/v1/admin/policies/schema", { body: { source: SCHEMA } });
+    expect(declared.status).toBe(200);
     const version = await activate(
-      `@id("trusted") permit (principal, action, resource) when { context.claimed has ticket && context.claimed.ticket == "T-1" };`,
+      `@id("trusted") permit (principal, action, resource) when { context has claimed && context.claimed has ticket && context.claimed.ticket == "T-1" };`,
     );
     const asked = { ...READ, context: { ticket: "T-2" } };
     const { status, json } = await explain({ agent: "helper", ...asked });
@@ -95,7 +100,7 @@ describe("a recorded decision", () => {
   test("is explained under the policies that it was made under, or the active ones", async () => {
     const then = await activate(
       `@id("readers") permit (principal in AgentGroup::"crew", action in Action::"tier:read", resource)
-       when { resource.labels.contains("public") };`,
+       when { resource has labels && resource.labels.contains("public") };`,
     );
     const put = await edge.operate("PUT", "/v1/admin/entities/one?type=Agent&id=helper", {
       body: { attrs: { level: 3 }, parents: [{ type: "AgentGroup", id: "crew" }] },
@@ -115,7 +120,7 @@ describe("a recorded decision", () => {
     expect((await newest("policy.explained")).data.explained).toBe(decided.json.decision_id);
   });
 
-  test("that an evaluation is not is not found", async () => {
+  test("of an enforcement point is explained as well, and is told what was asked of whom", async () => {
     const asked = await edge.ask("POST", "/v1/authorize", { token: home.key, body: WRITE });
     const evaluated = await edge.ask("POST", "/access/v1/evaluation", {
       token: home.pdp,
@@ -123,7 +128,27 @@ describe("a recorded decision", () => {
     });
     expect(evaluated.status).toBe(200);
     const event = await newest("evaluation");
-    expect((await explain({ decision: event.id })).status).toBe(404);
+    const { status, json } = await explain({ decision: event.id });
+    expect([status, json.decision_id, json.command, json.resource_type, json.agent]).toEqual([
+      200,
+      event.id,
+      "x",
+      "doc",
+      null,
+    ]);
+    const batch = await edge.ask("POST", "/access/v1/evaluations", {
+      token: home.pdp,
+      body: {
+        subject: { type: "agent", id: "helper" },
+        resource: { type: "doc", id: "1" },
+        evaluations: [{ action: { name: "x" } }, { action: { name: "y" } }, { subject: { type: "no-type", id: "z" }, action: { name: "x" } }],
+      },
+    });
+    const of = async (question?: number) =>
+      explain({ decision: batch.headers.get("writ-decision-id"), ...(question === undefined ? {} : { question }) });
+    expect((await of()).status).toBe(400);
+    expect((await of(1)).json.command).toBe("y");
+    expect([(await of(2)).status, (await of(3)).status]).toEqual([404, 404]);
     expect((await explain({ decision: asked.json.decision_id })).json.decision).toBe("deny");
   });
 });

@@ -19,8 +19,14 @@ describe("/healthz and /readyz", () => {
     expect((await edge.ask("GET", "/healthz", { headers: OUTSIDE })).json).toEqual({ status: "ok" });
     expect((await edge.ask("GET", "/readyz", { headers: OUTSIDE })).json).toEqual({ status: "ready" });
     const local = (await edge.ask("GET", "/readyz")).json;
-    expect(local.checks.map((check: { name: string }) => check.name)).toEqual(["server", "store", "disk", "clock"]);
-    expect((await edge.operate("GET", "/readyz")).json.checks).toHaveLength(4);
+    expect(local.checks.map((check: { name: string }) => check.name)).toEqual([
+      "server",
+      "store",
+      "disk",
+      "clock",
+      "policies",
+    ]);
+    expect((await edge.operate("GET", "/readyz")).json.checks).toHaveLength(5);
   });
 
   test("a forwarded request is not this machine's where no proxy is trusted", async () => {
@@ -66,7 +72,7 @@ describe("/healthz and /readyz", () => {
       all: () => Promise.reject(new Error("no")),
       close() {},
     };
-    expect(await failing({ reader: broken })).toEqual(["store", "clock"]);
+    expect(await failing({ reader: broken })).toEqual(["store", "clock", "policies"]);
   });
 });
 

@@ -152,8 +152,10 @@ describe("a call", () => {
   }
 
   test("claims reach the policies", async () => {
-    const source = `@id("ticket") permit (principal, action, resource) when { context.claimed has ticket && context.claimed.ticket == "T-1" };`;
-    await edge.operate("PUT", "/v1/admin/policies", { body: { source } });
+    const source = `@id("ticket") permit (principal, action, resource) when { context has claimed && context.claimed has ticket && context.claimed.ticket == "T-1" };`;
+    const schema = "type Claimed = { ticket?: String };";
+    expect((await edge.operate("PUT", "/v1/admin/policies/schema", { body: { source: schema } })).status).toBe(200);
+    expect((await edge.operate("PUT", "/v1/admin/policies", { body: { source } })).status).toBe(200);
     const denied = await call("GET", "/x");
     expect([denied.status, denied.json.code]).toEqual([403, "decision_denied"]);
     expect(denied.json).toMatchObject({
@@ -163,6 +165,8 @@ describe("a call", () => {
     });
     expect(denied.headers.get("writ-decision-id")).toBe(denied.json.decision_id);
     expect((await call("GET", "/x", { headers: { "writ-context": '{"ticket":"T-1"}' } })).status).toBe(200);
+    const odd = await call("GET", "/x", { headers: { "writ-context": '{"ticket":1}' } });
+    expect([odd.status, odd.json.reasons[0].code]).toEqual([403, "request_mismatch"]);
     await edge.operate("POST", "/v1/admin/policies/rollback", { body: { version: 1 } });
   });
 

@@ -32,6 +32,7 @@ describe("POST /v1/admin/policies/replay", () => {
       same_outcome: 0,
       changed: 0,
       erased: 0,
+      unasked: 0,
       failed: 0,
       ungrouped: 0,
       groups: [],

@@ -2,12 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { methodsOf } from "#src/http/openapi.ts";
 import type { Route } from "#src/http/route.ts";
 import { allRoutes } from "#src/http/routes.ts";
+import { may, PERSON_ROLES, type PersonRole } from "#src/identity/roles.ts";
 import { createMetrics } from "#src/telemetry/metrics.ts";
-import { type Edge, type Household, settle, startEdge } from "./support.ts";
+import { type Browser, enrolOwner, enrolPerson } from "#test/support/signed-in.ts";
+import { type Answered, type Edge, type Household, settle, startEdge } from "./support.ts";
 
 const GOLDEN = `${import.meta.dir}/../golden/routes.json`;
 const ROUTES = allRoutes({ registry: createMetrics(), readiness: async () => [], openApi: () => "{}" });
 const CALLERS = ["anonymous", "agent", "admin", "pdp", "operator"] as const;
+type Caller = (typeof CALLERS)[number] | `person:${PersonRole}`;
 /** Answers that say: not you. Any other one says that the route was entered. */
 const REFUSALS: readonly (readonly [number, string])[] = [
   [401, "unauthenticated"],
@@ -16,28 +19,50 @@ const REFUSALS: readonly (readonly [number, string])[] = [
 
 let edge: Edge;
 let home: Household;
+const people = new Map<PersonRole, Browser>();
 beforeAll(async () => {
   edge = await startEdge();
   home = await settle(edge);
+  const owner = await enrolOwner(edge);
+  for (const role of PERSON_ROLES) {
+    people.set(role, role === "owner" ? owner : await enrolPerson(edge, owner, role, [role]));
+  }
 });
 afterAll(() => edge.stop());
+
+/** Whether an answer says: not you. A page says it by sending the browser to where one signs in. */
+function isRefusal({ status, json, headers }: Answered): boolean {
+  if (status === 303) return headers.get("location")?.startsWith("/sign-in") === true;
+  // An answer to HEAD has no body to say more.
+  return REFUSALS.some(([refused, code]) => status === refused && (json?.code ?? code) === code);
+}
 
 /** A path that names nothing, so that nothing is done by trying. */
 function pathOf(route: Route): string {
   return route.path.replace(/\{path…\}/, "absent/x").replace(/\{[a-z_]+\}/g, "absent");
 }
 
-async function mayEnter(route: Route, method: string, caller: (typeof CALLERS)[number]): Promise<boolean> {
+async function mayEnter(route: Route, method: string, caller: Caller): Promise<boolean> {
   const path = pathOf(route);
   // A body that no shape takes: what is entered stops there.
-  const body = method === "GET" || method === "HEAD" ? {} : { body: { no_such_field: 1 } };
+  const body = {
+    ...(method === "GET" || method === "HEAD" ? {} : { body: { no_such_field: 1 } }),
+    // A stream that begins is entered, and has no end to wait for.
+    ...(route.produces === "text/event-stream" ? { signal: AbortSignal.timeout(200) } : {}),
+  };
   const token = { agent: home.key, admin: home.admin, pdp: home.pdp }[caller as "agent"];
-  const answer =
-    caller === "operator"
-      ? await edge.operate(method, path, body)
-      : await edge.ask(method, path, { ...body, ...(token === undefined ? {} : { token }) });
-  // An answer to HEAD has no body to say more.
-  return !REFUSALS.some(([status, code]) => answer.status === status && (answer.json?.code ?? code) === code);
+  const browser = caller.startsWith("person:") ? people.get(caller.slice("person:".length) as PersonRole) : undefined;
+  const asking =
+    browser !== undefined
+      ? browser.ask(method, path, body)
+      : caller === "operator"
+        ? edge.operate(method, path, body)
+        : edge.ask(method, path, { ...body, ...(token === undefined ? {} : { token }) });
+  const answer = await asking.catch((error: Error) =>
+    error.name === "TimeoutError" ? undefined : Promise.reject(error),
+  );
+  if (answer === undefined) return true;
+  return !isRefusal(answer);
 }
 
 describe("who may do what", () => {
@@ -46,24 +71,41 @@ describe("who may do what", () => {
     for (const route of ROUTES) {
       for (const method of methodsOf(route)) {
         const allowed: string[] = [];
-        for (const caller of CALLERS) if (await mayEnter(route, method, caller)) allowed.push(caller);
+        const callers = [...CALLERS, ...PERSON_ROLES.map((role) => `person:${role}` as const)];
+        for (const caller of callers) if (await mayEnter(route, method, caller)) allowed.push(caller);
         found[`${method} ${route.path}`] = allowed;
       }
     }
     if (process.env["UPDATE_GOLDEN"] === "1") await Bun.write(GOLDEN, `${JSON.stringify(found, null, 2)}\n`);
     expect(found).toEqual(await Bun.file(GOLDEN).json());
-  });
+  }, 60_000);
 
   test("every route says so itself, and in the same way", async () => {
     const golden = (await Bun.file(GOLDEN).json()) as Record<string, readonly string[]>;
     for (const route of ROUTES) {
-      const declared = route.who.filter((role) => role !== "writ" && role !== "anyone");
+      const { permission } = route;
+      const declared = route.who
+        .filter((role) => role !== "writ" && role !== "anyone" && role !== "person")
+        .concat(
+          !route.who.includes("person")
+            ? []
+            : (PERSON_ROLES.filter((role) => permission === undefined || may([role], permission)).map(
+                (role) => `person:${role}`,
+              ) as never[]),
+        );
       for (const method of methodsOf(route)) {
         const allowed = golden[`${method} ${route.path}`] ?? [];
         if (route.who.includes("anyone")) expect(allowed).toContain("anonymous");
         else expect(allowed.toSorted()).toEqual(declared.toSorted());
       }
     }
+  });
+
+  test("whatever an administrator's token may do in a tenant, people may by a permission", () => {
+    const without = ROUTES.filter(
+      (route) => route.path.startsWith("/v1/") && route.who.includes("admin") && route.permission === undefined,
+    );
+    expect(without.map(({ method, path }) => `${method} ${path}`)).toEqual([]);
   });
 
   test("a writ opens the proxy and nothing else", async () => {
@@ -75,7 +117,7 @@ describe("who may do what", () => {
       if (route.who.includes("anyone") || route.who.includes("writ")) continue;
       const [method = "GET"] = methodsOf(route);
       const answer = await edge.ask(method, pathOf(route), { token: asked.json.writ });
-      expect([route.path, answer.status]).toEqual([route.path, 401]);
+      expect([route.path, isRefusal(answer)]).toEqual([route.path, true]);
     }
     expect((await edge.ask("GET", "/v1/proxy/api/x", { token: asked.json.writ })).json.code).toBe("writ_mismatch");
   });

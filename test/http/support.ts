@@ -73,7 +73,7 @@ export async function startEdge(
   };
 }
 
-async function send(
+export async function send(
   origin: string,
   unix: string | undefined,
   method: string,

@@ -149,10 +149,12 @@ describe("a bundle", () => {
       '{"event":{}}',
       "\0",
     ]) {
-      expect(await codesOf([line])).toEqual(["0 bundle_malformed"]);
+      expect(await verifyBundle([line]).catch((error) => error.code)).toBe("invalid_argument");
+      expect(await codesOf([line, ...BUNDLE.slice(1)])).toEqual(["0 bundle_malformed"]);
       expect(await codesOf([...BUNDLE, line])).toEqual(["7 bundle_malformed"]);
     }
-    expect(await codesOf([])).toEqual(["0 bundle_malformed"]);
+    expect(await verifyBundle([]).catch((error) => error.code)).toBe("invalid_argument");
+    expect(await verifyBundle(["# Notes", "", "text"]).catch((error) => error.code)).toBe("invalid_argument");
     expect(await codesOf(BUNDLE.slice(1))).toEqual(["0 bundle_malformed"]);
     const deepEvent = eventLine(`{"a":${deep}}`, "0".repeat(64));
     expect(await codesOf([BUNDLE[0]!, deepEvent])).toEqual(["1 hash_mismatch"]);
@@ -198,12 +200,18 @@ describe("readLines", () => {
         yield new Uint8Array(1024).fill(0x61);
       }
     }
-    const report = await verifyBundle(readLines(endless(), 10_000));
-    expect(report.problems[0]).toMatchObject({ code: "bundle_malformed", message: "line 1 has more than 10000 bytes" });
+    const refused = await verifyBundle(readLines(endless(), 10_000)).catch((error) => error);
+    expect(refused.code).toBe("invalid_argument");
     expect(pulled).toBe(10);
     expect(readAll([utf8(`${"a".repeat(11)}\n`)], 10)).rejects.toThrow("line 1");
     expect(await readAll([utf8(`${"a".repeat(10)}\n`)], 10)).toEqual(["a".repeat(10)]);
     expect(readAll([Uint8Array.of(0x61, 0x0a, 0xff, 0x0a)])).rejects.toThrow("line 2 is not well-formed utf-8");
+    function* endlessLine() {
+      yield utf8(`${BUNDLE[0]}\n`);
+      yield* endless();
+    }
+    const report = await verifyBundle(readLines(endlessLine(), 10_000));
+    expect(report.problems[0]).toMatchObject({ code: "bundle_malformed", message: "line 2 has more than 10000 bytes" });
     for (let cut = 1; cut < 200; cut += 1)
       expect((await verifyBundle(readLines(chunked(TEXT.slice(0, -cut), 4096)))).ok).toBe(false);
   });

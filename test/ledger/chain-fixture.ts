@@ -3,7 +3,9 @@ import { canonicalize } from "#src/base/canonical-json.ts";
 import { toRfc3339 } from "#src/base/clock.ts";
 import { createSigner, type Signer } from "#src/crypto/ed25519.ts";
 import { sha256, sha256Hex } from "#src/crypto/hash.ts";
-import { blobLine, eventLine, headerLine, keyLine, sealLine } from "#src/ledger/bundle.ts";
+import { blobLine, checkpointLine, eventLine, headerLine, keyLine, sealLine } from "#src/ledger/bundle.ts";
+import { type Checkpoint, signCheckpoint } from "#src/ledger/checkpoint.ts";
+import type { CheckpointRecord } from "#src/ledger/checkpoint-trail.ts";
 import { composeEvent, GENESIS_HASH, hashEventHex } from "#src/ledger/event.ts";
 import { type PublishedKey, publishKey } from "#src/ledger/keys.ts";
 import { CompactRange, leafHash } from "#src/ledger/merkle.ts";
@@ -28,6 +30,7 @@ export class Chain {
   readonly events: Stored[] = [];
   readonly seals: Seal[] = [];
   readonly keys: PublishedKey[] = [];
+  readonly checkpoints: CheckpointRecord[] = [];
   readonly blobs = new Map<string, Uint8Array>();
   readonly lines: string[] = [];
   signer: Signer;
@@ -40,14 +43,14 @@ export class Chain {
     this.keys.push(publishKey(signer, toRfc3339(T0)));
   }
 
-  add(data: Record<string, unknown> = {}, at = T0 + this.events.length * 250): this {
+  add(data: Record<string, unknown> = {}, at = T0 + this.events.length * 250, type = "decision.made"): this {
     const seq = this.events.length + 1;
     const bytes = composeEvent({
       tenant: this.tenant,
       seq,
       id: `evt_${seq}`,
       at: toRfc3339(at),
-      type: "decision.made",
+      type,
       actor: "sub_1",
       prev: this.head,
       dataJson: canonicalize(data),
@@ -70,6 +73,26 @@ export class Chain {
     this.seals.push(signSeal(signer, [head]));
     this.lines.push(sealLine(this.seals.at(-1)!));
     return this;
+  }
+
+  /** A checkpoint of all events so far; `changes` to what it says before it is signed. */
+  checkpoint(changes: Partial<Checkpoint> = {}, signer = this.signer): this {
+    const record = this.checkpointRecord(changes, signer);
+    this.checkpoints.push(record);
+    this.lines.push(checkpointLine(record));
+    return this;
+  }
+
+  checkpointRecord(changes: Partial<Checkpoint> = {}, signer = this.signer): CheckpointRecord {
+    const checkpoint: Checkpoint = {
+      origin: `i/${this.tenant}`,
+      size: this.events.length,
+      root: toHex(this.tree.root()),
+      head: this.head,
+      at: toRfc3339(T0 + this.events.length * 250),
+      ...changes,
+    };
+    return { note: signCheckpoint(checkpoint, signer), size: checkpoint.size };
   }
 
   rotate(name: string): this {
@@ -131,4 +154,24 @@ export function smallChain(): Chain {
     .add({ a: [1, null, true] })
     .add({ actor: { sealed: "AAAA", subject: "sub_1" } })
     .seal();
+}
+
+/** The same with a checkpoint behind the second, the fourth and the last seal. */
+export function checkpointedChain(): Chain {
+  const chain = new Chain();
+  chain.add({ type: "first" }).seal();
+  chain
+    .add({ entities: chain.blob('[{"uid":1}]') })
+    .add({ n: 1.5 })
+    .seal()
+    .checkpoint();
+  chain.rotate("second").add({ key: "rotated" }).seal();
+  return chain
+    .add({ a: [1, null, true] })
+    .seal()
+    .checkpoint()
+    .add({ z: 0 })
+    .add({ z: 1 })
+    .seal()
+    .checkpoint();
 }

@@ -3,13 +3,8 @@ import fc from "fast-check";
 import { fromHex, toHex, utf8 } from "#src/base/bytes.ts";
 import { sha256Noble } from "#src/crypto/hash.ts";
 import { CompactRange, emptyRoot, leafHash, nodeHash } from "#src/ledger/merkle.ts";
-import {
-  proveConsistency,
-  proveInclusion,
-  treeRoot,
-  verifyConsistency,
-  verifyInclusion,
-} from "#src/ledger/merkle-proof.ts";
+import { verifyConsistency, verifyInclusion } from "#src/ledger/merkle-proof.ts";
+import { proveConsistency, proveInclusion, treeRoot } from "./reference-proofs.ts";
 
 // The inputs and roots that Certificate Transparency implementations have tested RFC 6962 trees with since 2013.
 const INPUTS = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];

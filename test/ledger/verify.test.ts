@@ -48,6 +48,7 @@ describe("an original", () => {
       head: chain.head,
       root: toHex(chain.tree.root()),
       sealedThrough: 6,
+      checkpoints: { count: 0, coveredThrough: 0 },
       problems: [],
       keysUsed: [keyId(signerOf("first").publicKey), keyId(signerOf("second").publicKey)],
       pinned: false,

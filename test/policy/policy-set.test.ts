@@ -24,10 +24,10 @@ describe("compilePolicies", () => {
   });
 
   test("keeps annotations, a bare one as the empty string, and names that objects have of their own", () => {
-    const [policy] = compiled(`@id("x") @bind("resource") @quorum @__proto__("p") @constructor("c") ${ANY};`);
+    const [policy] = compiled(`@id("x") @bind("resource") @audited @__proto__("p") @constructor("c") ${ANY};`);
     if (policy === undefined) throw new Error("none");
     expect(annotationOf(policy, "bind")).toBe("resource");
-    expect(annotationOf(policy, "quorum")).toBe("");
+    expect(annotationOf(policy, "audited")).toBe("");
     expect(annotationOf(policy, "__proto__")).toBe("p");
     expect(annotationOf(policy, "constructor")).toBe("c");
     expect(annotationOf(policy, "toString")).toBeUndefined();

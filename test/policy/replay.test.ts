@@ -140,6 +140,24 @@ describe("another policy set", () => {
     expect(report.differences).toMatchObject([{ id: "cycle", replayed: { failed: expect.any(String) } }]);
   });
 
+  test("reproduces a refusal by the same refusal, and leaves out what no policy was asked", () => {
+    const cycle = requestOf("read", {
+      entities: [entity(uid("A", "1"), [uid("A", "2")]), entity(uid("A", "2"), [uid("A", "1")])],
+      context: { writ: {} },
+    });
+    const denied = { decision: "deny", policies: [], errors: [] } as const;
+    const source = `permit(principal in A::"1", action, resource) when { principal has x };\n permit(${ALL}) when { resource has x };`;
+    const report = replay(source, [
+      { id: "same", request: cycle, outcome: { ...denied, refused: "invalid_argument" } },
+      { id: "other", request: cycle, outcome: { ...denied, refused: "policy_slice_too_large" } },
+      { id: "answered", request: requestOf("read"), outcome: { ...denied, refused: "invalid_argument" } },
+      { id: "stale", request: requestOf("read"), outcome: { ...denied, reason: "policies_stale" } },
+      { id: "mismatch", request: undefined, outcome: { ...denied, reason: "request_mismatch" } },
+    ]);
+    expect(report).toMatchObject({ replayed: 2, reproduced: 1, unasked: 2, failed: 1, erased: 0 });
+    expect(report.differences.map(({ id }) => id)).toEqual(["other", "answered"]);
+  });
+
   test("keeps a bounded number of groups", () => {
     const run = createReplay(authorizer, indexOf(OPEN));
     const outcome: RecordedOutcome = { decision: "deny", reason: "no_permit", policies: [], errors: [] };

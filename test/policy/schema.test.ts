@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { actionGroups } from "#src/connector/table.ts";
 import { checkSchema, validateStrictly } from "#src/policy/cedar.ts";
-import { buildSchema, requestMismatch, schemaText, schemaTierOf } from "#src/policy/schema.ts";
+import { buildSchema, schemaText, schemaTierOf } from "#src/policy/schema.ts";
 import { reduceSchema } from "#src/policy/schema-reduction.ts";
 import { entityKey } from "#src/policy/scope.ts";
 import { CONNECTORS, schemaWith } from "./schema-support.ts";
-import { requestOf, uid } from "./support.ts";
+import { uid } from "./support.ts";
 
 const whole = schemaWith();
 
@@ -46,18 +46,6 @@ describe("the generated schema", () => {
     expect(schemaTierOf(whole, "/file/write")).toBe("write");
     expect(schemaTierOf(whole, "/shell/exec")).toBe("danger");
     expect(schemaTierOf(whole, "/nobody/knows")).toBe("danger");
-  });
-
-  test("says which request does not fit it", () => {
-    const ask = (command: string, type: string, principal = "Agent") =>
-      requestMismatch(
-        whole,
-        requestOf("read", { action: uid("Action", command), resource: uid(type, "x"), principal: uid(principal, "x") }),
-      );
-    expect(ask("/github/issues/list", "GitHub::Repository")).toBeUndefined();
-    expect(ask("/github/issues/list", "Npm::Package")).toContain("GitHub::Repository");
-    expect(ask("/github/issues/list", "GitHub::Repository", "Person")).toContain("principal");
-    expect(ask("/nobody/knows", "Whatever")).toBeUndefined();
   });
 
   test("has a hash of its own", () => {

@@ -6,8 +6,11 @@ import { join, resolve } from "node:path";
  * Real programs that no one here wrote, installed from `test/peers/package.json`:
  *
  * - `cerbos`: the policy decision point's own executable.
+ * - `duckdb`: an engine for SQL that reads Parquet; load it with {@link importPeer}.
  * - `iso-ucan`: the folder of an independent UCAN implementation; load a module of it with {@link importPeer}.
  * - `node`: an executable of the Node version that the peers ask for.
+ * - `s3rver`: the start script of an S3 server without locks, to be run with `node`.
+ * - `versitygw`: an S3 server with Object Lock, which CI builds with Go into `.tools/bin`.
  * - `verdaccio`: the registry's start script, to be run with the `node` of this table.
  */
 export type PeerName = keyof typeof PEERS;
@@ -24,9 +27,12 @@ const PLATFORM = `${process.platform}-${process.arch}`;
 
 const PEERS = {
   cerbos: `@cerbos/cerbos-${PLATFORM}/cerbos-${PLATFORM}`,
+  duckdb: "@duckdb/node-api",
   "iso-ucan": "iso-ucan",
   node: `${NODE_PACKAGES[PLATFORM] ?? `node-${PLATFORM}`}/bin/node`,
+  s3rver: "s3rver/bin/s3rver.js",
   verdaccio: "verdaccio/bin/verdaccio",
+  versitygw: "../../../.tools/bin/versitygw",
 } as const satisfies Record<string, string>;
 
 /** The absolute path of a peer, whether or not it is installed. */

@@ -41,6 +41,8 @@ export interface TestTenant {
   key(agent: TestAgent, changes?: Partial<NewToken>): Promise<TestAgent>;
   connection(changes: Partial<NewConnection> & Pick<NewConnection, "url">): Promise<Connection>;
   policies(source: string): Promise<number>;
+  /** Declares types and actions of the tenant's own. */
+  schema(source: string): Promise<number>;
   /** Asks for a call, with a writ unless `mint` is false. */
   authorize(agent: TestAgent, connection: string, call: TestCall, ttlSeconds?: number): ReturnType<Decide>;
   /** Asks for a command on a resource. */
@@ -60,8 +62,18 @@ export const PERMIT_ALL = `@id("all") permit (principal, action, resource);`;
 
 /** Uses the tenant `default`, or makes one of that name. */
 export async function createTenantHelper(services: Services, name = DEFAULT_TENANT): Promise<TestTenant> {
-  const { instance, tenants, agents, tokens, connections, policies, authenticator, decider, gateway, approvals } =
-    services;
+  const {
+    instance,
+    tenants,
+    agents,
+    tokens,
+    connections,
+    policies,
+    authenticator,
+    decider,
+    gateway,
+    approvalDecisions,
+  } = services;
   const actor = instance.operator;
   const { tenantId: id } = name === DEFAULT_TENANT ? await tenants.show(name) : await tenants.create(actor, name);
   const key = async (agent: Agent, changes: Partial<NewToken> = {}): Promise<TestAgent> => {
@@ -82,7 +94,8 @@ export async function createTenantHelper(services: Services, name = DEFAULT_TENA
         credential: { kind: "bearer", value: DEFAULT_SECRET },
         ...changes,
       }),
-    policies: async (source) => (await policies.put(id, actor, source, "test")).version,
+    policies: async (source) => (await policies.put(id, actor, { source, message: "test", activate: true })).version,
+    schema: async (source) => (await services.policySchemas.put(id, actor, { source, message: "test" })).version,
     authorize: ({ principal }, connection, call, ttlSeconds = 60) =>
       decider.decide({
         principal,
@@ -108,7 +121,7 @@ export async function createTenantHelper(services: Services, name = DEFAULT_TENA
       return gateway.call(proxyCall({ kind: "writ", presented }, connection, call));
     },
     answer: async (approval, verdict = "approved") => {
-      await approvals.decide(id, actor, approval, { verdict, method: "host" });
+      await approvalDecisions.decideOnHost(id, actor, approval, { verdict });
     },
   };
 }

@@ -160,7 +160,6 @@ describe("a busy instance's folder", () => {
     const tenant = await instance.tenant();
     const { services } = instance;
     const actor = services.instance.operator;
-    await tenant.policies(`${PERMIT_ALL} @id("no") forbid (principal, action == Action::"/http/api/patch", resource);`);
     const secrets = [
       "bearer-secret-value-1",
       "basic-secret-value-2",
@@ -170,6 +169,7 @@ describe("a busy instance's folder", () => {
     ];
     const [bearer = "", basic = "", header = "", query = "", replaced = ""] = secrets;
     const api = await tenant.connection({ url: upstream.origin, credential: { kind: "bearer", value: bearer } });
+    await tenant.policies(`${PERMIT_ALL} @id("no") forbid (principal, action == Action::"/http/api/patch", resource);`);
     await tenant.connection({
       name: "basic",
       url: upstream.origin,
@@ -226,11 +226,8 @@ describe("a busy instance's folder", () => {
         );
         const asked = await tenant.authorize(agent, "api", dangerous);
         if (asked.decision === "step_up") {
-          await services.approvals.decide(tenant.id, actor, asked.approval.id, {
-            verdict: "denied",
-            method: "host",
-            comment,
-          });
+          const { id } = asked.approval;
+          await services.approvalDecisions.decideOnHost(tenant.id, actor, id, { verdict: "denied", comment });
         }
       }
     };

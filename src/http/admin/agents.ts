@@ -34,16 +34,18 @@ export const AGENT_ROUTES: readonly Route[] = [
       groups: optional(GROUPS),
       did: optional(text({ max: 200, description: "`did:key` of an Ed25519 key that the agent holds itself" })),
       require_proof: optional(flag("whether its writs need an invocation signed with that key")),
+      owner: optional(text({ max: 63, description: "id of the person behind it, who vouches for none of its calls" })),
     }),
     answers: { 201: "The agent" },
     errors: ["name_taken"],
-    handle: async (exchange, { name, groups, did, require_proof: requireProof }) => {
+    handle: async (exchange, { name, groups, did, require_proof: requireProof, owner }) => {
       const { tenant, subject } = await exchange.manager();
       const agent = await exchange.services.agents.create(tenant, subject, {
         name,
         ...(groups === undefined ? {} : { groups }),
         ...(did === undefined ? {} : { did }),
         ...(requireProof === undefined ? {} : { requireProof }),
+        ...(owner === undefined ? {} : { owner }),
       });
       return { status: 201, json: renderAgent(agent) };
     },
@@ -69,6 +71,31 @@ export const AGENT_ROUTES: readonly Route[] = [
     handle: async (exchange, { groups }) =>
       changeAgent(exchange, renderAgent, ({ tenant, subject }, { id }) =>
         exchange.services.agents.setGroups(tenant, subject, id, groups),
+      ),
+  }),
+  route({
+    method: "PUT",
+    path: "/v1/admin/agents/{agent}/owner",
+    summary: "Say which person is behind an agent, who then vouches for none of its calls",
+    who: ["admin", "operator", "person"],
+    permission: "agents.write",
+    body: object({ owner: text({ max: 63, description: "the person's id" }) }),
+    answers: { 200: "The agent" },
+    handle: async (exchange, { owner }) =>
+      changeAgent(exchange, renderAgent, ({ tenant, subject }, { id }) =>
+        exchange.services.agents.setOwner(tenant, subject, id, owner),
+      ),
+  }),
+  route({
+    method: "DELETE",
+    path: "/v1/admin/agents/{agent}/owner",
+    summary: "Say that no person is behind an agent",
+    who: ["admin", "operator", "person"],
+    permission: "agents.write",
+    answers: { 200: "The agent" },
+    handle: async (exchange) =>
+      changeAgent(exchange, renderAgent, ({ tenant, subject }, { id }) =>
+        exchange.services.agents.setOwner(tenant, subject, id, null),
       ),
   }),
   route({
@@ -116,6 +143,7 @@ function renderAgent(agent: Agent): Readonly<Record<string, unknown>> {
     require_proof: agent.requireProof,
     groups: agent.groups,
     status: agent.status,
+    owner: agent.owner,
     created_at: toRfc3339(agent.createdAt),
   };
 }

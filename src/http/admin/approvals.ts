@@ -1,24 +1,29 @@
-import { fromUtf8, toBase64, utf8 } from "#src/base/bytes.ts";
-import { isWritError } from "#src/base/errors.ts";
-import type { TenantId } from "#src/base/ids.ts";
-import type { Approval, ApprovalDecision, ApprovalDetails, Approvals } from "#src/consent/approvals.ts";
-import { redactText } from "#src/redact/redact.ts";
+import type { ApprovalVerdict, DecisionChoice } from "#src/consent/decisions.ts";
 import { renderApproval } from "../api/approvals.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Reply } from "../reply.ts";
 import { type Route, route } from "../route.ts";
-import { choice, integerText, object, optional, text } from "../shape.ts";
+import { ASSERTION_RESPONSE } from "../session/credential-shape.ts";
+import { choice, integer, integerText, list, object, optional, text } from "../shape.ts";
+import { renderForApprover, renderWithSubject } from "./approval-view.ts";
 
 const STATES = ["pending", "approved", "denied", "expired", "used", "revoked"] as const;
-const DECISION = object({ comment: optional(text({ min: 0, max: 2000 })) });
+const COMMENT = text({ min: 0, max: 2000 });
+const DECISION = object({ comment: optional(COMMENT) });
+const GRANT = object({
+  uses: optional(integer(1, 1000, "how many uses; with `seconds` alone any number")),
+  seconds: optional(integer(1, 30 * 86_400, "for how long")),
+  scope: optional(choice(["call", "resource"])),
+});
 
-/** Approvals as approvers see them. */
+/** Approvals as approvers see and decide them. */
 export const APPROVAL_ROUTES: readonly Route[] = [
   route({
     method: "GET",
     path: "/v1/admin/approvals",
     summary: "List approvals in one state, those that expire first before the others",
-    who: ["admin", "operator"],
+    who: ["admin", "operator", "person"],
+    permission: "approvals.read",
     query: object({ state: optional(choice(STATES)), limit: optional(integerText(1, 500)) }),
     answers: { 200: "The approvals" },
     handle: async (exchange, _body, { state = "pending", limit }) => {
@@ -32,41 +37,102 @@ export const APPROVAL_ROUTES: readonly Route[] = [
     method: "GET",
     path: "/v1/admin/approvals/{approval}",
     summary: "Show an approval with the exact call that it is for",
-    who: ["admin", "operator"],
+    who: ["admin", "operator", "person"],
+    permission: "approvals.read",
     answers: { 200: "The approval with its details" },
     handle: async (exchange) => {
       const { tenant } = await exchange.manager();
-      const { approvals } = exchange.services;
-      const approval = await approvals.show(tenant, exchange.param("approval"));
-      const details = await approvals.details(tenant, approval.id);
-      return { json: { ...renderApproval(approval), details: renderDetails(details) } };
+      return { json: await renderForApprover(exchange.services.approvals, tenant, exchange.param("approval")) };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/admin/approvals/{approval}/challenge",
+    summary: "Fix what is decided, grant included, and give the challenge that a passkey signs it with",
+    who: ["person"],
+    permission: "approvals.decide",
+    body: object({
+      verdict: choice(["approved", "denied"]),
+      grant: optional(GRANT),
+      comment: optional(COMMENT),
+    }),
+    answers: { 200: "`preimage`, whose digest is the challenge, and `publicKey` for `navigator.credentials.get`" },
+    errors: [
+      "approval_decided",
+      "approval_expired",
+      "approvals_held",
+      "approver_needed",
+      "comment_required",
+      "grant_refused",
+      "self_approval",
+    ],
+    handle: async (exchange, { verdict, grant, comment }) => {
+      const { tenant, person } = exchange.person();
+      const decision: DecisionChoice = {
+        verdict,
+        ...(grant === undefined ? {} : { grant }),
+        ...(comment === undefined ? {} : { comment }),
+      };
+      const { approvalDecisions } = exchange.services;
+      const { preimage, options } = await approvalDecisions.challenge(
+        tenant,
+        person.id,
+        exchange.param("approval"),
+        decision,
+      );
+      return { json: { preimage, publicKey: options } };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/v1/admin/approvals/{approval}/decision",
+    summary: "Decide an approval with the passkey's signature over its challenge",
+    who: ["person"],
+    permission: "approvals.decide",
+    body: object({ credential: ASSERTION_RESPONSE }),
+    answers: { 200: "The approval" },
+    errors: [
+      "approval_decided",
+      "approval_expired",
+      "approvals_held",
+      "approver_needed",
+      "challenge_unknown",
+      "passkey_refused",
+      "self_approval",
+    ],
+    handle: async (exchange, { credential }) => {
+      const { tenant, person } = exchange.person();
+      const { approvalDecisions } = exchange.services;
+      const id = exchange.param("approval");
+      return { json: renderApproval(await approvalDecisions.decide(tenant, person.id, id, credential)) };
     },
   }),
   route({
     method: "POST",
     path: "/v1/admin/approvals/{approval}/approval",
-    summary: "Approve one use of exactly this call, as whoever holds the host",
+    summary: "Approve one use of what was asked for, as whoever holds the host, while nobody has had a passkey",
     who: ["operator"],
     body: DECISION,
     answers: { 200: "The approval" },
-    errors: ["approval_decided", "approval_expired"],
-    handle: (exchange, body) => decide(exchange, "approved", body),
+    errors: ["approval_decided", "approval_expired", "approver_needed", "comment_required", "passkey_required"],
+    handle: (exchange, body) => decideOnHost(exchange, "approved", body),
   }),
   route({
     method: "POST",
     path: "/v1/admin/approvals/{approval}/denial",
-    summary: "Deny this call, as whoever holds the host",
+    summary: "Deny this call, as whoever holds the host, while nobody has had a passkey",
     who: ["operator"],
     body: DECISION,
     answers: { 200: "The approval" },
-    errors: ["approval_decided", "approval_expired"],
-    handle: (exchange, body) => decide(exchange, "denied", body),
+    errors: ["approval_decided", "approval_expired", "passkey_required"],
+    handle: (exchange, body) => decideOnHost(exchange, "denied", body),
   }),
   route({
     method: "POST",
     path: "/v1/admin/approvals/{approval}/revocation",
-    summary: "Take an approval, or the request for it, back",
-    who: ["admin", "operator"],
+    summary: "Take an approval, or the request for it, back, with every writ that rests on it",
+    who: ["admin", "operator", "person"],
+    permission: "approvals.revoke",
     answers: { 200: "The approval" },
     errors: ["approval_decided"],
     handle: async (exchange) => {
@@ -77,73 +143,47 @@ export const APPROVAL_ROUTES: readonly Route[] = [
       return { json: renderApproval(await approvals.show(tenant, id)) };
     },
   }),
+  route({
+    method: "GET",
+    path: "/v1/admin/approver-groups",
+    summary: "List the named groups of people that policies ask for an approval",
+    who: ["admin", "operator", "person"],
+    permission: "people.read",
+    answers: { 200: "The groups with their people" },
+    handle: async (exchange) => {
+      const { tenant } = await exchange.manager();
+      const groups = await exchange.services.approverGroups.list(tenant);
+      return { json: { groups: [...groups].map(([name, people]) => ({ name, people })) } };
+    },
+  }),
+  route({
+    method: "PUT",
+    path: "/v1/admin/approver-groups/{group}",
+    summary: "Say who is in a group of approvers; nobody ends it",
+    who: ["admin", "operator", "person"],
+    permission: "people.write",
+    body: object({ people: list(text({ max: 63 }), 200) }),
+    answers: { 200: "The group" },
+    handle: async (exchange, { people }) => {
+      const { tenant, subject } = await exchange.manager();
+      const name = exchange.param("group");
+      const { approverGroups } = exchange.services;
+      await approverGroups.set(tenant, subject, name, people);
+      return { json: { name, people: (await approverGroups.list(tenant)).get(name) ?? [] } };
+    },
+  }),
 ];
 
-async function decide(
+async function decideOnHost(
   exchange: Exchange,
-  verdict: ApprovalDecision["verdict"],
+  verdict: ApprovalVerdict,
   { comment }: { readonly comment?: string },
 ): Promise<Reply> {
   const { tenant, subject } = await exchange.manager();
-  const approval = await exchange.services.approvals.decide(tenant, subject, exchange.param("approval"), {
+  const { approvalDecisions } = exchange.services;
+  const approval = await approvalDecisions.decideOnHost(tenant, subject, exchange.param("approval"), {
     verdict,
-    method: "host",
     ...(comment === undefined ? {} : { comment }),
   });
   return { json: renderApproval(approval) };
-}
-
-function renderDetails(
-  details: ApprovalDetails & { readonly body: Uint8Array | undefined },
-): Readonly<Record<string, unknown>> {
-  const { call } = details;
-  return {
-    agent_name: details.agentName,
-    resource: details.resource,
-    attributes: details.attributes,
-    connection: details.connection,
-    call:
-      call === null
-        ? null
-        : {
-            method: call.method,
-            path: call.path,
-            query: call.query,
-            headers: call.headers,
-            body_sha256: call.bodySha256,
-            body_bytes: call.bodyBytes,
-          },
-    claimed: details.claimed,
-    asked_by: details.askedBy,
-    ...(details.body === undefined ? {} : renderBody(details.body)),
-  };
-}
-
-/** The body as an approver may see it: secrets that agents put into texts are not theirs to read. */
-function renderBody(body: Uint8Array): Readonly<Record<string, unknown>> {
-  const plain = textOf(body);
-  if (plain === undefined) return { body_base64: toBase64(body), body_redactions: 0 };
-  const { text: shown, findings } = redactText(plain);
-  let redactions = 0;
-  for (const count of findings.values()) redactions += count;
-  return { body_base64: toBase64(utf8(shown)), body_redactions: redactions };
-}
-
-function textOf(body: Uint8Array): string | undefined {
-  try {
-    return fromUtf8(body);
-  } catch (error) {
-    if (isWritError(error)) return undefined;
-    throw error;
-  }
-}
-
-/** With who asks for what: enough to tell one from another in a list. */
-async function renderWithSubject(
-  approvals: Approvals,
-  tenant: TenantId,
-  approval: Approval,
-): Promise<Readonly<Record<string, unknown>>> {
-  const { agentName, resource, connection } = await approvals.summary(tenant, approval.id);
-  return { ...renderApproval(approval), agent_name: agentName, resource, connection: connection?.name };
 }

@@ -1,6 +1,6 @@
 import { WritError } from "#src/base/errors.ts";
-import type { ReplayAgainst } from "#src/decision/replays.ts";
 import type { RecordedOutcome, ReplayReport } from "#src/policy/replay.ts";
+import type { ReplayAgainst } from "#src/store/jobs/replay-chain.ts";
 import { route } from "../route.ts";
 import { instant, integer, object, optional, text, type ValueOf } from "../shape.ts";
 

@@ -1,5 +1,5 @@
 import { toRfc3339 } from "#src/base/clock.ts";
-import type { Approval } from "#src/consent/approvals.ts";
+import type { Approval } from "#src/consent/approval.ts";
 import { route } from "../route.ts";
 import { integerText, object, optional } from "../shape.ts";
 
@@ -13,7 +13,8 @@ export const SHOW_APPROVAL = route({
   method: "GET",
   path: "/v1/approvals/{approval}",
   summary: "Show where an approval stands, waiting for a person's word where asked to",
-  who: ["agent", "admin", "operator"],
+  who: ["agent", "admin", "operator", "person"],
+  permission: "approvals.read",
   query: object({ wait: optional(integerText(0, MAX_WAIT_SECONDS, "seconds to wait while it is pending")) }),
   answers: { 200: "The approval" },
   handle: async (exchange, _body, { wait = 0 }) => {
@@ -30,17 +31,20 @@ export const SHOW_APPROVAL = route({
   },
 });
 
-/** An approval as it is answered. */
+/** An approval as it is answered; `remaining` is null where any number of uses is left. */
 export function renderApproval(approval: Approval): Readonly<Record<string, unknown>> {
   return {
     id: approval.id,
     agent: approval.agent,
     state: approval.state,
     remaining: approval.remaining,
+    used: approval.used,
     command: approval.command,
     tier: approval.tier,
     bound_to: approval.boundTo,
     call_digest: approval.callDigest,
+    ...(approval.grant === null ? {} : { grant: { ...approval.grant } }),
+    ...(approval.cosigner === null ? {} : { cosigner: approval.cosigner }),
     requested_at: toRfc3339(approval.requestedAt),
     expires_at: toRfc3339(approval.expiresAt),
     ...(approval.decidedAt === null ? {} : { decided_at: toRfc3339(approval.decidedAt) }),

@@ -2,6 +2,7 @@ import type { AuditFilter } from "#src/audit/audit.ts";
 import { MAX_PAGE } from "#src/audit/audit.ts";
 import type { EventView } from "#src/audit/event-view.ts";
 import { utf8 } from "#src/base/bytes.ts";
+import { WritError } from "#src/base/errors.ts";
 import type { Exchange } from "../exchange.ts";
 import { route } from "../route.ts";
 import { choice, instant, integerText, object, optional, text, type ValueOf } from "../shape.ts";
@@ -76,12 +77,17 @@ export const EXPORT_EVENTS = route({
   query: object({
     from: optional(integerText(1, MAX_SEQ)),
     through: optional(integerText(1, MAX_SEQ, "rounded up to the next seal")),
+    seq: optional(integerText(1, MAX_SEQ, "this event alone, with proofs up to the checkpoint that covers it")),
   }),
   answers: { 200: "The bundle, a JSON object a line" },
-  handle: async (exchange, _body, range) => {
+  handle: async (exchange, _body, { seq, ...range }) => {
     const { tenant } = await exchange.manager();
+    if (seq !== undefined && Object.keys(range).length > 0) {
+      throw new WritError("invalid_argument", "`seq` stands alone: `from` and `through` are for more than one event");
+    }
+    const what = seq === undefined ? range : { from: seq, isProof: true };
     exchange.allowSilence(EXPORT_SILENCE_SECONDS);
-    const lines = exchange.services.audit.exportBundle(tenant, range, { signal: exchange.request.signal });
+    const lines = exchange.services.audit.exportBundle(tenant, what, { signal: exchange.request.signal });
     // What is wrong with the range shows before the first line: then it is still an error and not half a bundle.
     const first = await lines.next();
     return {

@@ -5,11 +5,13 @@ import { parseId } from "#src/base/ids.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
 import type { Ask, CallBody } from "#src/decision/ask.ts";
 import type { Outcome } from "#src/decision/outcome.ts";
+import { settingsOf } from "#src/identity/tenants.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Reply } from "../reply.ts";
 import { route } from "../route.ts";
-import { anyObject, integer, object, optional, text, textMap, type ValueOf } from "../shape.ts";
+import { anyObject, flag, integer, object, optional, text, textMap, type ValueOf } from "../shape.ts";
 import { renderDecision } from "./decision-view.ts";
+import { renderExplanation } from "./explanation-view.ts";
 
 /** Room for a call's body of as much as a person can be asked about, 4 MiB, in base64 and with what stands around it. */
 const MAX_BODY_BYTES = 6 * 2 ** 20;
@@ -41,6 +43,7 @@ export const ASKED = {
 const REQUEST = object({
   ...ASKED,
   run: optional(text({ max: 100 })),
+  explain: optional(flag("whether to say why, where the tenant lets its agents see that")),
   ttl_seconds: optional(integer(1, 300, "how long the writ is to be good; 60 unless stated")),
 });
 
@@ -53,14 +56,38 @@ export const AUTHORIZE = route({
   body: REQUEST,
   maxBodyBytes: MAX_BODY_BYTES,
   answers: { 200: "The decision, whatever it is" },
-  errors: ["call_mismatch", "call_required", "reserved_context_key", "invalid_path", "body_too_large_to_approve"],
+  errors: [
+    "forbidden",
+    "call_mismatch",
+    "call_required",
+    "reserved_context_key",
+    "invalid_path",
+    "body_too_large_to_approve",
+  ],
   handle: authorize,
 });
 
 async function authorize(exchange: Exchange, body: ValueOf<typeof REQUEST>): Promise<Reply> {
+  if (body.explain === true) await requireExplained(exchange);
   const outcome = await exchange.services.decider.decide(toAsk(exchange, body));
   exchange.use = { command: outcome.target.command, outcome: outcome.decision };
-  return { json: renderAnswer(outcome, exchange.config.publicUrl) };
+  const answer = renderAnswer(outcome, exchange.config.publicUrl);
+  return { json: body.explain === true ? { ...answer, explanation: await explain(exchange, outcome) } : answer };
+}
+
+/** Before anything is decided: what policies there are, and what they saw, is not every agent's to know. */
+async function requireExplained(exchange: Exchange): Promise<void> {
+  const { tenant } = exchange.agent();
+  if (settingsOf(await exchange.services.tenants.show(tenant)).explainToAgents) return;
+  throw new WritError("forbidden", "this tenant does not explain decisions to its agents: leave `explain` out");
+}
+
+/** From the decision's own event, on the reader's thread: the decision itself waited for nothing of it. */
+async function explain(exchange: Exchange, { decisionId }: Outcome): Promise<object> {
+  const { tenant, subject } = exchange.agent();
+  const asked = { decision: decisionId, policies: "recorded" } as const;
+  const options = { signal: exchange.request.signal };
+  return renderExplanation(await exchange.services.explanations.ofDecision(tenant, subject, asked, options));
 }
 
 function toAsk(exchange: Exchange, body: ValueOf<typeof REQUEST>): Ask {
@@ -75,7 +102,7 @@ function toAsk(exchange: Exchange, body: ValueOf<typeof REQUEST>): Ask {
 
 /** What is asked for. Throws `invalid_argument` where there is neither a command on a resource nor a call. */
 export function readAsked(
-  { command, resource, call, context }: Omit<ValueOf<typeof REQUEST>, "run" | "ttl_seconds">,
+  { command, resource, call, context }: Omit<ValueOf<typeof REQUEST>, "run" | "ttl_seconds" | "explain">,
   maxBodyBytes: number,
 ): Pick<Ask, "stated" | "call" | "claimed"> {
   if ((command === undefined) !== (resource === undefined)) {

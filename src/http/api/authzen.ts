@@ -2,7 +2,7 @@ import { WritError } from "#src/base/errors.ts";
 import type { AccessDecision } from "#src/decision/pdp.ts";
 import { MAX_BATCH } from "#src/decision/pdp.ts";
 import type { AccessRequest, PdpCaller } from "#src/decision/pdp-request.ts";
-import type { SearchRequest } from "#src/decision/pdp-search.ts";
+import type { SearchPage, SearchRequest } from "#src/decision/pdp-search.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Reply } from "../reply.ts";
 import { type Route, route } from "../route.ts";
@@ -170,12 +170,18 @@ function renderDecision({ decision, reasons, stated }: AccessDecision, withReaso
   return Object.keys(context).length === 0 ? { decision } : { decision, context };
 }
 
+/** Section 8.2.2. */
+function renderPage({ found, next, total }: SearchPage): object {
+  return { next_token: next, count: found.length, ...(total === undefined ? {} : { total }) };
+}
+
 /** Reasons that say what to do about it, whatever the policies are. */
 const TOLD: ReadonlySet<string> = new Set([
   "approval_needed",
   "not_representable",
   "unknown_agent",
   "too_costly",
+  "request_mismatch",
   "policy_error",
 ]);
 
@@ -194,7 +200,7 @@ async function search(exchange: Exchange, asked: Omit<SearchRequest, "page"> & {
   const results = page.found.map((name) => (kind === "action" ? { name } : { type, id: name }));
   const isWhole = page.next === "" && wanted === undefined;
   return {
-    json: { ...(isWhole ? {} : { page: { next_token: page.next, count: results.length } }), results },
+    json: { ...(isWhole ? {} : { page: renderPage(page) }), results },
     headers: { "writ-decision-id": event },
   };
 }

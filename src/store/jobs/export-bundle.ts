@@ -2,11 +2,32 @@ import type { Database } from "bun:sqlite";
 import { toHex, utf8 } from "#src/base/bytes.ts";
 import { isWritError, WritError } from "#src/base/errors.ts";
 import type { TenantId } from "#src/base/ids.ts";
-import { blobLine, eventLine, headerLine, keyLine, sealLine } from "#src/ledger/bundle.ts";
+import {
+  blobLine,
+  checkpointLine,
+  consistencyLine,
+  eventLine,
+  headerLine,
+  inclusionLine,
+  keyLine,
+  sealLine,
+} from "#src/ledger/bundle.ts";
+import { parseCheckpoint } from "#src/ledger/checkpoint.ts";
 import { collectReferences, GENESIS_HASH, parseEvent } from "#src/ledger/event.ts";
-import { CompactRange, leafHash } from "#src/ledger/merkle.ts";
-import type { EventRow, SealRow } from "../events.ts";
-import { readEventPage, readPublishedKeys, readSealPage, toSeal } from "./chain-rows.ts";
+import { consistencyRanges, inclusionRanges } from "#src/ledger/tree.ts";
+import { readCheckpointCovering } from "../checkpoints.ts";
+import { type EventRow, readEventBySeq, type SealRow } from "../events.ts";
+import { readFrontier, readRangeHashes, readRoot } from "../tree.ts";
+import { readArchiveCut } from "./archive-cut.ts";
+import {
+  readCheckpointPage,
+  readEventPage,
+  readerOf,
+  readPublishedKeys,
+  readSealPage,
+  toNote,
+  toSeal,
+} from "./chain-rows.ts";
 import type { JobContext } from "./job.ts";
 
 /** What is exported. */
@@ -16,6 +37,8 @@ export interface ExportInput {
   readonly from?: number;
   /** Seq of the last; rounded up to the next seal, so that the last event is sealed. The newest unless stated. */
   readonly through?: number;
+  /** Whether to export the event `from` alone, with proofs that lead to the checkpoint that covers it. */
+  readonly isProof?: boolean;
   /** RFC 3339: what the header states as the time of making. */
   readonly madeAt: string;
 }
@@ -35,14 +58,21 @@ const REFERENCE = '{"ref":"sha256:';
 /**
  * Exports a tenant's chain, or a part of it, as the lines of an evidence bundle; nothing of another tenant is in it.
  *
- * Throws `not_found` for a tenant without events and `invalid_argument` for a range that holds none.
+ * Throws `not_found` for a tenant without events, `invalid_argument` for a range that holds none, and for the proof of an
+ * event that no checkpoint covers.
  */
 export async function* exportBundle(
   context: JobContext,
-  { tenant, from = 1, through, madeAt }: ExportInput,
+  { tenant, from: wanted, through, madeAt, isProof = false }: ExportInput,
 ): AsyncGenerator<readonly string[], ExportResult, void> {
   const { db, breathe, progress } = context;
-  const seal = findLastSeal(db, tenant, through);
+  const cut = readArchiveCut(db, tenant);
+  const from = wanted ?? (cut?.through ?? 0) + 1;
+  if (cut !== undefined && from <= cut.through) {
+    const message = `the events up to ${cut.through} lie in the archive: \`writ archive restore\` brings them back`;
+    throw new WritError("invalid_argument", message);
+  }
+  const seal = isProof ? await findProven(context, tenant, from) : findLastSeal(db, tenant, through);
   if (seal === undefined) throw new WritError("not_found");
   if (!Number.isSafeInteger(from) || from < 1 || from > seal.seq) {
     throw new WritError("invalid_argument", `there is no sealed event from ${from} on in this range`);
@@ -62,18 +92,38 @@ export async function* exportBundle(
     if (end === undefined) break;
     // At most one seal an event, so that a page of them is never too short.
     const seals = new Map(readSealPage(db, tenant, after, end).map((row) => [row.seq, row]));
+    const checkpoints = new Map(readCheckpointPage(db, tenant, after, end).map((row) => [row.size, row]));
     for (const event of events) {
       for (const line of linesOfEvent(db, tenant, event, blobs)) chunk.add(line);
       const covering = seals.get(event.seq);
+      if (isProof && event.seq === last) for (const line of await inclusionOf(context, tenant, last)) chunk.add(line);
       if (covering !== undefined) chunk.add(sealLine(toSeal(tenant, covering)));
+      const checkpoint = checkpoints.get(event.seq);
+      if (checkpoint !== undefined) {
+        chunk.add(checkpointLine({ note: toNote(db, tenant, checkpoint), size: checkpoint.size }));
+      }
       if (chunk.isFull) yield chunk.take();
     }
     after = end;
     progress(after - from + 1);
     await breathe();
   }
+  for (const line of await linesBeyond(context, tenant, last)) chunk.add(line);
   yield chunk.take();
   return { first: from, last, blobs: blobs.size };
+}
+
+/** The place of an event that a checkpoint covers, and the root of the tree that it ends. */
+async function findProven({ db }: JobContext, tenant: TenantId, seq: number): Promise<{ seq: number; root: string }> {
+  const reader = readerOf(db);
+  if ((await readEventBySeq(reader, tenant, seq)) === undefined) throw new WritError("not_found");
+  if ((await readCheckpointCovering(reader, tenant, seq)) === undefined) {
+    throw new WritError(
+      "invalid_argument",
+      `no checkpoint covers event ${seq} yet: \`writ audit checkpoint\` makes one`,
+    );
+  }
+  return { seq, root: toHex(await readRoot(reader, tenant, seq)) };
 }
 
 /** The first seal at or behind `through`, or the newest one. */
@@ -96,18 +146,33 @@ function findLastSeal(db: Database, tenant: TenantId, through: number | undefine
   );
 }
 
-/** The hash of the event before `from`, and the compact range of all before it, from their bytes. */
-async function readBefore({ db, breathe }: JobContext, tenant: TenantId, from: number) {
-  const range = CompactRange.empty();
-  let prev = GENESIS_HASH;
-  while (range.size < from - 1) {
-    const events = readEventPage(db, tenant, range.size, from - 1);
-    if (events.length === 0) break;
-    for (const event of events) range.append(leafHash(event.bytes));
-    prev = events.at(-1)?.hash ?? prev;
-    await breathe();
-  }
-  return { prev, frontier: range.toHashes().map(toHex) };
+/** The hash of the event before `from`, and the compact range of all before it. */
+async function readBefore({ db }: JobContext, tenant: TenantId, from: number) {
+  if (from === 1) return { prev: GENESIS_HASH, frontier: [] };
+  const frontier = (await readFrontier(readerOf(db), tenant, from - 1)).toHashes().map(toHex);
+  const before = db
+    .query<{ hash: string }, [string, number]>("SELECT hash FROM events WHERE tenant_id = ? AND seq = ?")
+    .get(tenant, from - 1);
+  return { prev: before?.hash ?? readArchiveCut(db, tenant)?.head ?? GENESIS_HASH, frontier };
+}
+
+/** The checkpoint that covers the last event, where it covers more than is here, with the proof that it extends this. */
+async function linesBeyond({ db }: JobContext, tenant: TenantId, last: number): Promise<readonly string[]> {
+  const reader = readerOf(db);
+  const row = await readCheckpointCovering(reader, tenant, last);
+  if (row === undefined || row.size === last) return [];
+  const path = (await readRangeHashes(reader, tenant, consistencyRanges(last, row.size))).map(toHex);
+  const record = { note: toNote(db, tenant, row), size: row.size };
+  return [consistencyLine({ from: last, to: row.size, path }), checkpointLine(record)];
+}
+
+/** The proof that the last event is in the tree of the checkpoint that covers it. */
+async function inclusionOf({ db }: JobContext, tenant: TenantId, seq: number): Promise<readonly string[]> {
+  const reader = readerOf(db);
+  const row = await readCheckpointCovering(reader, tenant, seq);
+  if (row === undefined) return [];
+  const path = (await readRangeHashes(reader, tenant, inclusionRanges(seq - 1, row.size))).map(toHex);
+  return [inclusionLine({ path, root: parseCheckpoint(row.note).root, seq, size: row.size })];
 }
 
 /** The blobs that an event is the first to refer to, and then the event. */

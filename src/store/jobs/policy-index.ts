@@ -5,6 +5,7 @@ import { sha256Hex } from "#src/crypto/hash.ts";
 import { type Authorizer, createAuthorizer } from "#src/policy/authorizer.ts";
 import { type CompiledPolicy, compilePolicies } from "#src/policy/policy-set.ts";
 import { PolicyIndex } from "#src/policy/slice.ts";
+import { POLICY_PIECE, unpackText, WHOLE_COMPILED } from "../policies.ts";
 import type { JobContext } from "./job.ts";
 
 /** Policies to decide under: a stored version, 0 for none, or a draft that compiles. */
@@ -40,15 +41,18 @@ export async function indexOf(
   return index;
 }
 
-function readVersion(db: Database, tenant: TenantId, version: number): readonly CompiledPolicy[] {
+/** The compiled policies of a stored version; none of version 0. Throws `not_found`. */
+export function readVersion(db: Database, tenant: TenantId, version: number): readonly CompiledPolicy[] {
   if (version === 0) return [];
-  const row = db
-    .query<{ compiled: string }, [string, number]>(
-      "SELECT compiled FROM policy_versions WHERE tenant_id = ? AND version = ?",
-    )
-    .get(tenant, version);
+  const row = db.query<{ compiled: string }, [string, number]>(WHOLE_COMPILED).get(tenant, version);
   if (row === null) throw new WritError("not_found", "there is no such policy version");
-  return JSON.parse(row.compiled) as CompiledPolicy[];
+  const find = db.query<{ compiled: Uint8Array }, [string, number, number]>(POLICY_PIECE);
+  const policies: CompiledPolicy[] = [];
+  for (let place = 0; ; place += 1) {
+    const piece = find.get(tenant, version, place);
+    if (piece === null) return place === 0 ? (JSON.parse(row.compiled) as CompiledPolicy[]) : policies;
+    for (const policy of JSON.parse(unpackText(piece.compiled)) as CompiledPolicy[]) policies.push(policy);
+  }
 }
 
 function compileDraft(source: string): readonly CompiledPolicy[] {

@@ -1,22 +1,38 @@
 import type { Database } from "bun:sqlite";
 import { toHex } from "#src/base/bytes.ts";
-import { toRfc3339 } from "#src/base/clock.ts";
 import { WritError } from "#src/base/errors.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
 import type { EventRecord } from "#src/ledger/chain-verifier.ts";
+import { checkpointOrigin, type SignedCheckpoint } from "#src/ledger/checkpoint.ts";
+import type { EventCheck } from "#src/ledger/event-check.ts";
 import type { PublishedKey } from "#src/ledger/keys.ts";
 import { CompactRange } from "#src/ledger/merkle.ts";
 import type { ProblemCode, VerifyProblem, VerifyReport } from "#src/ledger/report.ts";
 import type { Seal } from "#src/ledger/seal.ts";
+import { TILE_LEAVES } from "#src/ledger/tree.ts";
 import { verifyTenant } from "#src/ledger/verify.ts";
 import { MIGRATIONS } from "../migrations.ts";
-import { type ChainEnds, readChainEnds, readEventPage, readPublishedKeys, readSealPage, toSeal } from "./chain-rows.ts";
+import { cutCheck, readArchiveCut, startBehind } from "./archive-cut.ts";
+import {
+  type ChainEnds,
+  hasCheckpoints,
+  readChainEnds,
+  readEventPage,
+  readPublishedKeys,
+  readSealPage,
+  toSeal,
+} from "./chain-rows.ts";
+import { checkCosignatures, checkpointCheck, checkpointsOf, type Note, timeText, treeCheck } from "./check-beside.ts";
 import type { JobContext } from "./job.ts";
 
 /** What a database is verified against. */
 export interface VerifyInput {
   /** Key ids or public keys (base64 or hex) that are known from elsewhere. */
   readonly pinned?: readonly string[];
+  /** Checkpoints that somebody kept: the chains must have been so, and not have been cut back since. */
+  readonly expectCheckpoints?: readonly SignedCheckpoint[];
+  /** Further checks of each event; they cannot cross to another thread. */
+  readonly checks?: readonly EventCheck[];
 }
 
 /** What was found in one chain. */
@@ -25,6 +41,8 @@ export interface ChainReport extends VerifyReport {
   readonly name: string;
   /** Documents that events refer to. */
   readonly blobs: number;
+  /** What lies in the archive alone: the events up to this one, the newest of this day. */
+  readonly archived?: { readonly through: number; readonly date: string };
 }
 
 /** What was found in a database. */
@@ -54,7 +72,7 @@ const BLOB_PAGE = 64;
  * Reads only, and needs no keys. A chain is verified up to where it ended when its turn came, so that a server may go on
  * writing. Throws `store_failed` when there is no Writ database or nothing was ever recorded in it.
  */
-export async function verifyChains(context: JobContext, { pinned }: VerifyInput): Promise<FolderReport> {
+export async function verifyChains(context: JobContext, input: VerifyInput): Promise<FolderReport> {
   const { db } = context;
   checkSchema(db);
   const instance = db.query<{ id: string }, []>("SELECT instance_id AS id FROM instance").get()?.id ?? "";
@@ -63,9 +81,12 @@ export async function verifyChains(context: JobContext, { pinned }: VerifyInput)
   const keys = readPublishedKeys(db);
   const chains: ChainReport[] = [];
   for (const [tenant, name] of tenants) {
-    chains.push(await verifyChain(context, tenant, name ?? "", keys, pinned ?? []));
+    chains.push(await verifyChain(context, tenant, { ...input, name: name ?? "", instance, keys }));
   }
-  const problems = checkInstance(db, instance, tenants);
+  const problems = [
+    ...checkInstance(db, instance, tenants),
+    ...checkExpected(instance, tenants, input.expectCheckpoints ?? []),
+  ];
   return {
     ok: problems.length === 0 && chains.every((chain) => chain.ok),
     instance,
@@ -119,27 +140,58 @@ function checkInstance(db: Database, instance: string, tenants: ReadonlyMap<stri
   return problems;
 }
 
+/** A checkpoint that somebody kept of a chain that is not here at all. */
+function checkExpected(
+  instance: string,
+  tenants: ReadonlyMap<string, unknown>,
+  expected: readonly SignedCheckpoint[],
+): VerifyProblem[] {
+  const here = new Set([...tenants.keys()].map((tenant) => checkpointOrigin(instance, tenant)));
+  return expected
+    .filter(({ origin }) => !here.has(origin))
+    .map(({ origin, size }) => ({
+      seq: 0,
+      code: "checkpoint_ahead",
+      message: `a checkpoint of \`${origin}\` with ${size} events is known, and no such chain is here`,
+    }));
+}
+
+/** What one chain is verified against. */
+interface ChainInput extends VerifyInput {
+  readonly name: string;
+  readonly instance: string;
+  readonly keys: readonly PublishedKey[];
+}
+
 async function verifyChain(
   context: JobContext,
   tenant: string,
-  name: string,
-  keys: readonly PublishedKey[],
-  pinned: readonly string[],
+  { name, instance, keys, pinned = [], checks = [], expectCheckpoints = [] }: ChainInput,
 ): Promise<ChainReport> {
   const { db, progress } = context;
   const ends = readChainEnds(db, tenant);
-  const through = Math.max(ends.lastEvent ?? 0, ends.lastSeal ?? 0, ends.headSeq ?? 0);
+  const through = Math.max(ends.lastEvent ?? 0, ends.lastSeal ?? 0, ends.lastCheckpoint ?? 0, ends.headSeq ?? 0);
   const beside: VerifyProblem[] = [];
   const note = (seq: number, code: ProblemCode, message: string): void => {
     if (beside.length < MAX_PROBLEMS) beside.push({ seq, code, message });
   };
   const blobExists = db.query<unknown, [string, string]>("SELECT 1 FROM blobs WHERE tenant_id = ? AND sha256 = ?");
+  const hasTrail = hasCheckpoints(db);
+  const cut = readArchiveCut(db, tenant);
+  const start = startBehind(cut);
+  const onLeaf = hasTrail ? treeCheckFrom(db, tenant, start.seq - 1, through, note) : undefined;
   const report = await verifyTenant({
     tenant,
+    instance,
     keys,
     pinned,
-    events: eventsOf(context, tenant, through),
-    seals: sealsOf(context, tenant, through),
+    expectCheckpoints,
+    start,
+    checks: [...(hasTrail ? [checkpointCheck(db)] : []), cutCheck(cut), ...checks],
+    events: eventsOf(context, tenant, start.seq, through),
+    seals: sealsOf(context, tenant, start.seq, through),
+    checkpoints: hasTrail ? checkpointsOf(db, tenant, start.seq, through) : [],
+    ...(onLeaf === undefined ? {} : { onLeaf }),
     ...(ends.headSeq === null
       ? {}
       : { expectHead: { seq: ends.headSeq, hash: ends.headHash ?? "", root: ends.headRoot ?? "" } }),
@@ -150,44 +202,51 @@ async function verifyChain(
     onProgress: progress,
   });
   checkHead(db, tenant, ends, note);
+  if (hasTrail) checkCosignatures(db, tenant, note);
   const blobs = await checkBlobs(context, tenant, note);
   const problems = [...report.problems, ...beside].slice(0, MAX_PROBLEMS);
-  return { ...report, ok: problems.length === 0, problems, name, blobs };
+  const archived = cut === undefined ? {} : { archived: { through: cut.through, date: cut.date } };
+  return { ...report, ok: problems.length === 0, problems, name, blobs, ...archived };
+}
+
+/** Behind a cut the stored tree is compared from the first whole tile on: leaves before it may be in the archive alone. */
+function treeCheckFrom(db: Database, tenant: string, before: number, through: number, note: Note) {
+  const first = Math.ceil(before / TILE_LEAVES) * TILE_LEAVES;
+  const check = first > through ? undefined : treeCheck(db, tenant, first, note);
+  if (check === undefined || first === before) return check;
+  return (seq: number, leaf: Uint8Array): void => {
+    if (seq > first) check(seq, leaf);
+  };
 }
 
 async function* eventsOf(
   { db, breathe }: JobContext,
   tenant: string,
+  first: number,
   through: number,
-): AsyncGenerator<EventRecord, void> {
-  for (let after = 0; after < through; ) {
+): AsyncGenerator<readonly EventRecord[], void> {
+  for (let after = first - 1; after < through; ) {
     const page = readEventPage(db, tenant, after, through);
-    for (const { seq, bytes, hash, id, type, actor, at } of page) {
-      yield { seq, bytes: String(bytes), hash, id, type, actor, at: timeText(at) };
-    }
+    yield page.map(({ seq, bytes, hash, id, type, actor, at }) => {
+      return { seq, bytes: String(bytes), hash, id, type, actor, at: timeText(at) };
+    });
     after = page.at(-1)?.seq ?? through;
     await breathe();
   }
 }
 
-async function* sealsOf({ db }: JobContext, tenant: string, through: number): AsyncGenerator<Seal, void> {
-  for (let after = 0; after < through; ) {
+async function* sealsOf(
+  { db }: JobContext,
+  tenant: string,
+  first: number,
+  through: number,
+): AsyncGenerator<Seal, void> {
+  for (let after = first - 1; after < through; ) {
     const page = readSealPage(db, tenant, after, through);
     for (const row of page) yield toSeal(tenant, row);
     after = page.at(-1)?.seq ?? through;
   }
 }
-
-/** A time that cannot be written is no event's. */
-function timeText(at: number): string {
-  try {
-    return toRfc3339(at);
-  } catch {
-    return "";
-  }
-}
-
-type Note = (seq: number, code: ProblemCode, message: string) => void;
 
 /** What the next commit builds on must be what the events give: the rest of it than seq, hash and root. */
 function checkHead(db: Database, tenant: string, ends: ChainEnds, note: Note): void {

@@ -1,0 +1,35 @@
+import type { TenantId } from "#src/base/ids.ts";
+import { schemaSources } from "#src/connector/schema-source.ts";
+import { HOST_FAMILIES } from "#src/policy/host-families.ts";
+import type { SchemaConnector } from "#src/policy/schema.ts";
+import { readConnectionNames } from "#src/store/connections.ts";
+import type { Reader } from "#src/store/reader.ts";
+import type { Connectors } from "#src/vault/connectors.ts";
+
+/** What a tenant's schema is generated from, besides its own extension. */
+export interface SchemaGround {
+  /** Every command that the tenant's agents can ask for: of its tables, its connections, and its hosts. */
+  connectors(tenant: TenantId): Promise<readonly SchemaConnector[]>;
+}
+
+/** What {@link createSchemaGround} needs. */
+export interface SchemaGroundDependencies {
+  readonly connectors: Pick<Connectors, "list">;
+  readonly reader: Reader;
+}
+
+/** Makes it. */
+export function createSchemaGround({ connectors, reader }: SchemaGroundDependencies): SchemaGround {
+  return {
+    connectors: async (tenant) => {
+      const [tables, connections] = await Promise.all([connectors.list(tenant), readConnectionNames(reader, tenant)]);
+      return [
+        ...schemaSources(
+          tables.map(({ table }) => table),
+          connections,
+        ),
+        ...HOST_FAMILIES,
+      ];
+    },
+  };
+}

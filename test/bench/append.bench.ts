@@ -1,0 +1,77 @@
+import { join } from "node:path";
+import { canonicalize } from "#src/base/canonical-json.ts";
+import { newId, type TenantId } from "#src/base/ids.ts";
+import { systemIdSource } from "#src/crypto/random.ts";
+import { Committer } from "#src/store/committer.ts";
+import { openForWriting } from "#src/store/database.ts";
+import { insertTenant } from "#src/store/instance.ts";
+import { migrate } from "#src/store/migrations.ts";
+import type { Unit } from "#src/store/unit.ts";
+import { eventDraft, SEAL_KEY_ID, SEAL_SIGNER, temporaryFolder } from "#test/support/store.ts";
+import { median, print } from "./harness.ts";
+
+// What a commit costs beside a bare INSERT of the same bytes in the same batches, each with `synchronous=FULL`: hash chain,
+// tree with its stored nodes, index of ids, head, and a signed seal. On one thread, as the writer's own is.
+
+const ROUNDS = 5;
+const EVENTS = 6400;
+const DATA = { detail: "x".repeat(780) };
+
+const folder = temporaryFolder();
+// As they are made: in the order of time. Ids in random order would touch a page of their index for each event.
+const ids = systemIdSource;
+const tenant = newId("tenant", ids) as TenantId;
+const db = openForWriting(join(folder.path, "writ.db"));
+const bare = openForWriting(join(folder.path, "bare.db"));
+try {
+  migrate(db);
+  const committer = new Committer({ db, sealKey: { id: SEAL_KEY_ID, signer: SEAL_SIGNER }, tenantQuotaBytes: 0 });
+  const row = {
+    tenantId: tenant,
+    name: "bench",
+    kind: "customer",
+    status: "active",
+    createdAt: 0,
+    settings: "{}",
+  } as const;
+  committer.commit([{ tenant, statements: [insertTenant(row)], event: eventDraft(ids, {}, "tenant.created") }], 1);
+  committer.commit([{ tenant, statements: [], event: eventDraft(ids, DATA) }], 2);
+  const [{ bytes }] = db.query("SELECT bytes FROM events ORDER BY seq DESC LIMIT 1").all() as [{ bytes: string }];
+  bare.run("CREATE TABLE rows (id INTEGER PRIMARY KEY, bytes TEXT NOT NULL) STRICT");
+  const insert = bare.prepare("INSERT INTO rows (bytes) VALUES (?)");
+
+  const dataJson = canonicalize(DATA);
+  const measureOurs = (size: number): number => {
+    const batches = Array.from({ length: EVENTS / size }, () =>
+      Array.from({ length: size }, (): Unit => {
+        const event = { id: newId("event", ids), type: "test.done", actor: "system", dataJson };
+        return { tenant, statements: [], event };
+      }),
+    );
+    const start = performance.now();
+    for (const batch of batches) committer.commit(batch, 3);
+    return (EVENTS * 1000) / (performance.now() - start);
+  };
+  const measureBare = (size: number): number => {
+    const start = performance.now();
+    for (let done = 0; done < EVENTS; done += size) {
+      bare.run("BEGIN IMMEDIATE");
+      for (let i = 0; i < size; i += 1) insert.run(bytes);
+      bare.run("COMMIT");
+    }
+    return (EVENTS * 1000) / (performance.now() - start);
+  };
+  for (const size of [1, 8, 64, 256]) {
+    const ours: number[] = [];
+    const theirs: number[] = [];
+    for (let round = 0; round < (size === 1 ? 1 : ROUNDS); round += 1) {
+      ours.push(measureOurs(size));
+      theirs.push(measureBare(size));
+    }
+    print(`append.batches_of_${size}`, median(ours), "1/s", { name: "bare INSERT", value: median(theirs) });
+  }
+} finally {
+  db.close();
+  bare.close();
+  folder.remove();
+}

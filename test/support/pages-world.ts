@@ -1,0 +1,92 @@
+import { freePort, type RunningServer } from "./binary.ts";
+import { createInstance, type Instance } from "./instance.ts";
+import { echo, startUpstream, type TestUpstream } from "./upstream.ts";
+
+/** Reads freely; a write waits until a person vouches. */
+export const STORY_POLICY = `@id("reads")
+permit (principal, action in Action::"tier:read", resource);
+
+@id("writes-need-a-person")
+permit (principal, action in Action::"tier:write", resource)
+when { context.writ.cosigned };
+`;
+
+/** A running executable with an upstream, at the public address that its passkeys are for. */
+export interface PagesWorld {
+  readonly instance: Instance;
+  readonly server: RunningServer;
+  readonly upstream: TestUpstream;
+  /** `http://localhost:PORT`. */
+  readonly origin: string;
+  /** The path and fragment of a fresh link for the first owner. */
+  setupPath(): Promise<string>;
+  /** A call of an agent through the proxy. */
+  call(
+    key: string,
+    method: string,
+    path: string,
+    body?: string,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Response>;
+  stop(): Promise<void>;
+}
+
+/** Starts one on a fresh data folder. */
+export async function startPagesWorld(): Promise<PagesWorld> {
+  const port = await freePort();
+  const origin = `http://localhost:${port}`;
+  const instance = createInstance({ WRIT_PUBLIC_URL: origin, WRIT_LISTEN: `127.0.0.1:${port}` });
+  const upstream = await startUpstream(echo);
+  const server = await instance.start();
+  return {
+    instance,
+    server,
+    upstream,
+    origin,
+    setupPath: async () => {
+      const { pathname, hash } = new URL(String((await instance.ask(["person", "setup-link"]))["url"]));
+      return pathname + hash;
+    },
+    call: (key, method, path, body, headers = {}) =>
+      fetch(`${server.address}/v1/proxy/${path}`, {
+        method,
+        headers: { authorization: `Bearer ${key}`, ...headers },
+        ...(body === undefined ? {} : { body }),
+      }),
+    stop: async () => {
+      await server.stop();
+      upstream.stop();
+    },
+  };
+}
+
+/** Fills a world with what a tenant of some weeks has, names that mean harm included where asked for. */
+export async function furnish(
+  world: PagesWorld,
+  names: { readonly agent: string; readonly purpose: string },
+): Promise<{ readonly key: string; readonly approval: string }> {
+  const { instance, upstream } = world;
+  await instance.ask(
+    ["connection", "create", "files", "--connector", "http", "--url", upstream.origin, "--auth", "bearer"],
+    "upstream-secret-value",
+  );
+  await instance.ask(["agent", "create", names.agent, "--group", "ci"]);
+  await instance.ask(["agent", "create", "researcher", "--group", "research"]);
+  const { key } = await instance.ask(["key", "create", names.agent, "--name", "runner"]);
+  await instance.ask(["policy", "put", "-", "--message", "reads are free, writes ask a person"], STORY_POLICY);
+  const agentKey = String(key);
+  for (let count = 0; count < 6; count += 1) await world.call(agentKey, "GET", `files/reports/${count}`);
+  await world.call(agentKey, "DELETE", "files/reports/1");
+  await world.call(agentKey, "DELETE", "files/reports/2");
+  const asked = await world.call(
+    agentKey,
+    "POST",
+    "files/reports?draft=1",
+    JSON.stringify({ title: names.purpose, text: "x".repeat(2000) }),
+    {
+      "content-type": "application/json",
+    },
+  );
+  const problem = (await asked.json()) as { readonly approval: { readonly id: string } };
+  return { key: agentKey, approval: problem.approval.id };
+}
