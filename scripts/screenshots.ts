@@ -49,6 +49,8 @@ try {
     ["people", "/people"],
     ["account", "/account"],
     ["settings", "/settings"],
+    ["emergency", "/emergency"],
+    ["notifications", "/notifications"],
     ["not-there", "/agents/nobody"],
   ];
   const stranger = await makeDevice(browser, world.origin);

@@ -125,6 +125,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     await settleFormerRun(services, log);
 
     const scheduler = startScheduler({ services, clock, ids, log, metrics, capacity, telemetry });
+    shutdown.add("notifications", () => services.notifications.stop());
     shutdown.add("scheduler", () => scheduler.stop());
     const http = await startHttp({
       services,
@@ -248,11 +249,8 @@ const ENDED_SESSION_MARGIN_MS = 86_400_000;
 /** A used writ is remembered this much longer than it is good, for clocks that are set back. */
 const USED_WRIT_MARGIN_MS = 3_600_000;
 
-/** A day is archived within the hour after its end, and a store that was away is asked again as often. */
-const ARCHIVE_EVERY_MS = 3_600_000;
-
 function startScheduler({ services, clock, ids, log, metrics, capacity, telemetry }: ScheduledParts): Scheduler {
-  const { reader, recorder, tally, approvals, emergencies } = services;
+  const { reader, recorder, tally, approvals, emergencies, notifications } = services;
   const scheduler = createScheduler({
     log,
     random: () => new DataView(Uint8Array.from(ids.random(4)).buffer).getUint32(0) / 2 ** 32,
@@ -265,8 +263,8 @@ function startScheduler({ services, clock, ids, log, metrics, capacity, telemetr
   scheduler.add({ name: "tallies", everyMs: 60_000, run: tally.flush });
   scheduler.add({ name: "witnesses", everyMs: 300_000, run: () => services.witnesses.sendNewest() });
   scheduler.add({ name: "checkpoints", everyMs: 60_000, run: () => services.checkpoints.makeDue() });
-  scheduler.add({ name: "backup", everyMs: ARCHIVE_EVERY_MS, run: services.backups.createDue });
-  scheduler.add({ name: "archive", everyMs: ARCHIVE_EVERY_MS, isImmediate: true, run: services.archive.runAll });
+  scheduler.add({ name: "backup", everyMs: 600_000, run: services.backups.createDue });
+  scheduler.add({ name: "archive", everyMs: 60_000, run: services.archive.runAll });
   scheduler.add({ name: "telemetry", everyMs: 60_000, run: () => telemetry.snapshot(clock.now()) });
   scheduler.add({
     name: "overdue approvals",
@@ -278,6 +276,15 @@ function startScheduler({ services, clock, ids, log, metrics, capacity, telemetr
     name: "escalations",
     everyMs: 5000,
     run: () => eachTenant(({ tenantId }) => approvals.escalateOverdue(tenantId)),
+  });
+  scheduler.add({
+    name: "notifications",
+    everyMs: 2000,
+    // Not waited for: a channel that hangs would hold up the others' next turn.
+    run: () =>
+      eachTenant(({ tenantId }) => {
+        notifications.deliverDue(tenantId).catch((error: unknown) => log.error("notifications failed", error));
+      }),
   });
   scheduler.add({
     name: "overdue emergencies",

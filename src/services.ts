@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { BACKUP_TENANT, backupRecord } from "#src/archive/backup-key.ts";
 import { createBackups } from "#src/archive/backups.ts";
 import { openArchive, STAGING_FOLDER } from "#src/archive/open-archive.ts";
@@ -14,6 +14,7 @@ import { WritError } from "#src/base/errors.ts";
 import type { IdSource } from "#src/base/ids.ts";
 import type { Log } from "#src/base/log.ts";
 import type { Capacity } from "#src/capacity.ts";
+import { loadShellClassifier } from "#src/classify/classify-shell.ts";
 import type { Config } from "#src/config/config.ts";
 import type { KeyPurpose } from "#src/config/key-line.ts";
 import type { KeyMaterial } from "#src/config/key-material.ts";
@@ -23,6 +24,7 @@ import { createCosigner } from "#src/consent/cosigner.ts";
 import { createApprovalDecisions } from "#src/consent/decisions.ts";
 import { createEmergencies } from "#src/consent/emergencies.ts";
 import { createApprovalFeed } from "#src/consent/feed.ts";
+import { createNotifications } from "#src/consent/notifications.ts";
 import { createEnrolment } from "#src/consent/passkey-enrolment.ts";
 import { createSignIn } from "#src/consent/passkey-sign-in.ts";
 import { createPasskeys } from "#src/consent/passkeys.ts";
@@ -65,6 +67,9 @@ import { createTokens } from "#src/identity/tokens.ts";
 import type { Dialer } from "#src/io/dial.ts";
 import { createAuthorizer } from "#src/policy/authorizer.ts";
 import { loadCedar } from "#src/policy/cedar.ts";
+import { createFileGates } from "#src/runs/file-gates.ts";
+import { createToolGovernor } from "#src/runs/tool-governor.ts";
+import { createToolMatrices } from "#src/runs/tool-matrix.ts";
 import { readTenants } from "#src/store/instance.ts";
 import type { Reader } from "#src/store/reader.ts";
 import type { ReaderPool } from "#src/store/reader-pool.ts";
@@ -75,6 +80,7 @@ import { createConnections } from "#src/vault/connections.ts";
 import { createConnectors } from "#src/vault/connectors.ts";
 import { Keyring } from "#src/vault/keyring.ts";
 import { createKeyRotation, firstSealKey } from "#src/vault/rotation.ts";
+import { createScrubber } from "#src/vault/scrubber.ts";
 import { createTenantKeys } from "#src/vault/tenant-keys.ts";
 
 /** Every service of a running instance: what its edge asks for, and what tests and the composition reach besides. */
@@ -166,7 +172,22 @@ export async function createServices(ground: Ground): Promise<Services> {
   };
   const approvals = createApprovals({ ...vouching, ttlSeconds: limits.approvalTtlSeconds });
   const emergencies = createEmergencies(vouching);
-  const authority = createAuthority({ reader, connections, connectors, epochOf });
+  const fileGates = createFileGates({
+    recorder,
+    reader,
+    ids,
+    clock,
+    instanceTenant: instance.tenant,
+    ownFolders: [resolve(config.dataFolder)],
+  });
+  const toolMatrices = createToolMatrices({ recorder, reader, clock });
+  const authority = createAuthority({
+    reader,
+    connections,
+    connectors,
+    hostGround: { loadClassifier: loadShellClassifier, scrubber: createScrubber(connections) },
+    epochOf,
+  });
   const authorizer = createAuthorizer({ maxSets: MAX_POLICY_SETS });
   const shadowAuthorizer = createAuthorizer({ maxSets: MAX_SHADOW_SETS });
   const checkCapacity = capacity.check;
@@ -177,6 +198,7 @@ export async function createServices(ground: Ground): Promise<Services> {
       shadowAuthorizer,
       approvals,
       emergencies,
+      governor: createToolGovernor({ matrices: toolMatrices, gates: fileGates, reader, recorder }),
       recorder,
       keyring,
       ids,
@@ -243,6 +265,8 @@ export async function createServices(ground: Ground): Promise<Services> {
     tokens: createTokens({ recorder, reader, keys, ids, clock }),
     connections,
     connectors,
+    fileGates,
+    toolMatrices,
     connectionTester: createConnectionTester({ connections, dialer, recorder }),
     policies: createPolicyVersions({ recorder, reader, pool, validator, authority, clock }),
     policyBundles,
@@ -266,6 +290,7 @@ export async function createServices(ground: Ground): Promise<Services> {
     approverGroups: createApproverGroups(recorder, reader),
     emergencies,
     stops: createStops({ recorder, reader, keys, ids, clock }),
+    notifications: createNotifications({ recorder, reader, keys, dialer, ids, clock, publicUrl }),
     authority,
     decider,
     pdp: createPdp(asking),

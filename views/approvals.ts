@@ -90,7 +90,7 @@ export function approvalPage(model: ApprovalModel): Html {
   const { approval, details } = model;
   return html`${pageHead(
     `${details.agentName} asks for ${approval.command}`,
-    html`${stateBadge(approval.state)} ${stateBadge(approval.tier)} asked ${relative(approval.requestedAt, model.now)}`,
+    html`${stateBadge(approval.tier)} asked ${relative(approval.requestedAt, model.now)}`,
     html`<a class="button" href="/approvals">All approvals</a>`,
   )}${approvalBody(model)}`;
 }

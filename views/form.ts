@@ -52,7 +52,7 @@ ${verbatim(value)}</textarea>`,
   );
 }
 
-/** One of several. */
+/** One of several, the first unless stated: something is always chosen, and an empty value may be what is meant. */
 export function select(
   form: string,
   field: Pick<Field, "name" | "label" | "hint" | "value" | "required">,
@@ -62,7 +62,7 @@ export function select(
   return labelled(
     form,
     field,
-    html`<select id="${fieldId(form, name)}" name="${name}"${attribute("required", field.required)}${describedBy(form, field)}>${choices.map(
+    html`<select id="${fieldId(form, name)}" name="${name}"${describedBy(form, field)}>${choices.map(
       ([choice, label]) => html`<option value="${choice}"${attribute("selected", choice === value)}>${label}</option>`,
     )}</select>`,
   );

@@ -40,6 +40,7 @@ export const SECTIONS: readonly {
   { path: "/events", name: "Events", icon: "events", needs: "audit.read" },
   { path: "/people", name: "People", icon: "people", needs: "people.read" },
   { path: "/settings", name: "Settings", icon: "settings", needs: "settings.read" },
+  { path: "/emergency", name: "Emergency", icon: "alert", needs: "approvals.read" },
 ];
 
 /** What the palette finds besides the sections. */
@@ -55,6 +56,7 @@ const SHORTCUTS: readonly {
   { path: "/policies/builder", name: "Build a policy from a form", icon: "policies", needs: "policies.write" },
   { path: "/policies/replay", name: "Replay recorded decisions", icon: "clock", needs: "policies.read" },
   { path: "/people#invite", name: "Invite somebody", icon: "plus", needs: "people.write" },
+  { path: "/notifications", name: "Who is told, and how", icon: "clock", needs: "notifications.read" },
   { path: "/account", name: "My passkeys and sessions", icon: "key", needs: "overview.read" },
   { path: "/events?type=decision.denied", name: "What was denied", icon: "cross", needs: "audit.read" },
 ];
@@ -78,9 +80,7 @@ function side(frame: Frame): Html {
   return html`<header class="side"><a class="brand" href="/">${mark()}<span>Writ</span></a><button type="button" class="palette-button" data-palette aria-haspopup="dialog">${icon("search")}<span>Jump to…</span><kbd aria-hidden="true">Ctrl K</kbd></button><button type="button" class="menu-button" popovertarget="nav" aria-label="Menu">${icon("menu")}</button><nav id="nav" class="nav" popover aria-label="Sections"><ul>${sections.map(
     ({ path, name, icon: drawing }) =>
       html`<li><a href="${path}"${attribute("aria-current", path === frame.section ? "page" : undefined)}>${icon(drawing)}<span>${name}</span>${
-        path === "/approvals" && frame.pending > 0
-          ? html`<span class="count">${frame.pending > 99 ? "99+" : frame.pending}<span class="visually-hidden"> waiting</span></span>`
-          : undefined
+        path === "/approvals" ? pendingCount(frame.pending) : undefined
       }</a></li>`,
   )}</ul><div class="who"><div class="who-name">${frame.person.name}</div><div class="who-role">${frame.person.roles.map((role) => role.replace("_", " ")).join(", ")} · ${frame.tenant}</div><ul><li><a href="/account"${attribute("aria-current", frame.section === "/account" ? "page" : undefined)}>${icon("key")}<span>My account</span></a></li></ul><form data-ceremony="sign-out"><button type="submit" class="button small">${icon("exit")}Sign out</button></form></div></nav></header>`;
 }
@@ -91,4 +91,9 @@ function palette(frame: Frame): Html {
     ({ path, name, icon: drawing }, index) =>
       html`<li id="${`palette-${index}`}" role="option" aria-selected="false" data-address="${path}" data-words="${name.toLowerCase()}">${icon(drawing)}<span>${name}</span></li>`,
   )}</ul><p class="none" hidden>Nothing has that name.</p></dialog>`;
+}
+
+/** How many approvals wait, in the menu. `isUpdate`: comes with another part of the page, for the one that is there. */
+export function pendingCount(count: number, isUpdate = false): Html {
+  return html`<span class="count" id="pending"${attribute("hidden", count === 0)}${attribute("hx-swap-oob", isUpdate ? "true" : undefined)}>${count > 99 ? "99+" : count}<span class="visually-hidden"> waiting</span></span>`;
 }

@@ -55,7 +55,7 @@ export function policiesPage(model: {
           "Everything is denied until a policy permits it.",
           mayWrite ? html`<a class="button primary" href="/policies/edit">Write the first</a>` : undefined,
         )
-      : html`<pre>${verbatim(source)}</pre>`,
+      : sourceView(source),
     mayWrite && source !== undefined ? edit : undefined,
   )}${
     versions.length === 0
@@ -75,6 +75,19 @@ export function policiesPage(model: {
           ),
         )
   }`;
+}
+
+/** More than this is not drawn in a page. */
+const MAX_SHOWN_CHARACTERS = 100_000;
+
+function sourceView(source: string): Html {
+  if (source.length <= MAX_SHOWN_CHARACTERS) return html`<pre>${verbatim(source)}</pre>`;
+  const note = notice(
+    "warn",
+    "This is the beginning",
+    html`${source.length} characters in all: <code>writ policy show</code> prints them.`,
+  );
+  return html`${note}<pre>${verbatim(source.slice(0, MAX_SHOWN_CHARACTERS))}</pre>`;
 }
 
 /** One line of a difference. */
@@ -114,7 +127,7 @@ export function versionBody({
 }: Parameters<typeof versionPage>[0]): Html {
   return html`<div id="version" class="grid-side"><div class="stack-5">${said}${
     diff === undefined || against === undefined ? undefined : card(`Against version ${against}`, diffView(diff))
-  }${card("Source", html`<pre>${verbatim(source)}</pre>`)}</div><aside class="stack-5">${card(
+  }${card("Source", sourceView(source))}</div><aside class="stack-5">${card(
     "Version",
     html`${facts([
       ["State", version.active ? badge("active", "ok") : badge("earlier")],

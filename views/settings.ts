@@ -15,9 +15,10 @@ export interface TokenEntry {
 /** What the settings show. */
 export interface SettingsModel {
   readonly requireProof: boolean;
-  readonly explainToAgents: boolean | undefined;
+  readonly explainToAgents: boolean;
   readonly mayWrite: boolean;
   readonly mayReadTokens: boolean;
+  readonly mayReadNotifications: boolean;
   readonly mayWriteTokens: boolean;
   readonly tokens: readonly TokenEntry[];
   readonly issued: string | undefined;
@@ -30,7 +31,7 @@ export interface SettingsModel {
 
 /** The page of settings. */
 export function settingsPage(model: SettingsModel): Html {
-  return html`${pageHead("Settings", "What holds for all of the tenant's agents, and the tokens that programs manage it with.")}${settingsBody(model)}`;
+  return html`${pageHead("Settings", "What holds for all of the tenant's agents, and the tokens that programs manage it with.", model.mayReadNotifications ? html`<a class="button" href="/notifications">Notifications</a>` : undefined)}${settingsBody(model)}`;
 }
 
 /** The part that its actions draw anew. */
@@ -38,16 +39,15 @@ export function settingsBody(model: SettingsModel): Html {
   const { requireProof, explainToAgents, mayWrite, mayReadTokens, instance, tenant, form, said } = model;
   return html`<div id="settings" class="grid-side"><div class="stack-5">${said}${card(
     "Agents",
-    html`<form hx-post="/settings" hx-target="#settings" hx-swap="outerHTML">${formError(form)}<fieldset${attribute("disabled", !mayWrite)}><legend class="visually-hidden">Agents</legend>${checkbox("settings", { name: "require_proof", label: "Every writ must come with proof of possession", hint: "The agent signs an invocation with its own key. Agents whose key Writ holds cannot work then.", checked: requireProof })}${
-      explainToAgents === undefined
-        ? undefined
-        : checkbox("settings", {
-            name: "explain_to_agents",
-            label: "Agents may ask why",
-            hint: "An agent that sets `explain` is told which policies decided, and what would change it.",
-            checked: explainToAgents,
-          })
-    }</fieldset>${mayWrite ? html`<div class="form-end">${submit("Save")}</div>` : html`<p class="hint">Your roles do not include changing settings.</p>`}</form>`,
+    html`<form hx-post="/settings" hx-target="#settings" hx-swap="outerHTML">${formError(form)}<fieldset${attribute("disabled", !mayWrite)}><legend class="visually-hidden">Agents</legend>${checkbox("settings", { name: "require_proof", label: "Every writ must come with proof of possession", hint: "The agent signs an invocation with its own key. Agents whose key Writ holds cannot work then.", checked: requireProof })}${checkbox(
+      "settings",
+      {
+        name: "explain_to_agents",
+        label: "Agents may ask why",
+        hint: "An agent that sets `explain` is told which policies decided, and what would change it.",
+        checked: explainToAgents,
+      },
+    )}</fieldset>${mayWrite ? html`<div class="form-end">${submit("Save")}</div>` : html`<p class="hint">Your roles do not include changing settings.</p>`}</form>`,
   )}${mayReadTokens ? tokensCard(model) : undefined}</div><aside class="stack-5">${card(
     "This instance",
     facts([

@@ -50,7 +50,7 @@ export interface Archive {
     actor: Actor,
     options?: { readonly today?: boolean; readonly budgetMs?: number; readonly signal?: AbortSignal },
   ): Promise<RunResult>;
-  /** Every tenant's, and pruning where that is on; one that fails does not keep the others. */
+  /** Every tenant's that is due, and pruning where that is on; one that fails does not keep the others. */
   runAll(signal: AbortSignal): Promise<void>;
   status(tenant: TenantId): Promise<ArchiveStatus>;
   /** Ascending, behind the segment that begins with event `after`. */
@@ -70,6 +70,9 @@ export interface Archive {
 }
 
 const DEFAULT_LIST = 100;
+/** A day is archived within so long after its end, and a store that was away is asked again so often. */
+const RUN_EVERY_MS = 3_600_000;
+const RETRY_EVERY_MS = 600_000;
 /** How long nothing may have succeeded before somebody should look. */
 export const LATE_MS = 2 * DAY_MS;
 
@@ -159,6 +162,7 @@ export function createArchive(
       const failures: unknown[] = [];
       for (const tenant of await archive.listTenants()) {
         signal.throwIfAborted();
+        if (!isDue(await readArchiveRun(reader, tenant), clock.now())) continue;
         try {
           await run(tenant, "system", { signal });
           await oneAtATime(tenant, async () => {
@@ -215,6 +219,12 @@ async function unfinished({ reader }: ArchiveDependencies, tenant: TenantId): Pr
     if (page.length < DEFAULT_LIST) return found;
     after = page.at(-1)?.firstSeq ?? after;
   }
+}
+
+/** Whether it is time for another run: a while after one that went well, sooner after one that did not. */
+function isDue(lastRun: ArchiveRunRow | undefined, now: number): boolean {
+  if (lastRun === undefined) return true;
+  return Math.abs(now - lastRun.lastRunAt) >= (lastRun.errorCode === null ? RUN_EVERY_MS : RETRY_EVERY_MS);
 }
 
 function stateOf(

@@ -13,8 +13,13 @@ export type DecisionId = Branded<"decision">;
 export type ApprovalId = Branded<"approval">;
 export type EmergencyId = Branded<"emergency">;
 export type ChannelId = Branded<"channel">;
+/** A stream of events to a collector. */
+export type StreamId = Branded<"stream">;
+export type FileRuleId = Branded<"fileRule">;
 export type EventId = Branded<"event">;
 export type RunId = Branded<"run">;
+/** A paired machine. */
+export type DeviceId = Branded<"device">;
 export type PersonId = Branded<"person">;
 export type PasskeyId = Branded<"passkey">;
 export type SessionId = Branded<"session">;
@@ -34,8 +39,11 @@ export const ID_PREFIXES = {
   approval: "apr",
   emergency: "emg",
   channel: "chn",
+  stream: "str",
+  fileRule: "frl",
   event: "evt",
   run: "run",
+  device: "dev",
   person: "per",
   passkey: "psk",
   session: "ses",

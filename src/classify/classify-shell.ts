@@ -4,6 +4,9 @@ import { Judge } from "./judge.ts";
 import { Report } from "./report.ts";
 import type { Classification } from "./tier.ts";
 
+/** Of rules and grammar together: named in every decision that rests on them. */
+export const CLASSIFIER_VERSION = "1";
+
 /** Longest command line that is judged, in UTF-16 code units. */
 export const MAX_LINE_LENGTH = 65_536;
 

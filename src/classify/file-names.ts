@@ -71,7 +71,8 @@ function absolutes(path: string, cwd: string | undefined, home: string | undefin
   const user = /^~([^/]*)/.exec(path);
   if (user !== null) {
     const rest = path.slice(user[0].length);
-    const homes = user[1] === "" ? (home === undefined ? UNKNOWN_HOMES : [home]) : [`/home/${user[1]}`, `/Users/${user[1]}`];
+    const homes =
+      user[1] === "" ? (home === undefined ? UNKNOWN_HOMES : [home]) : [`/home/${user[1]}`, `/Users/${user[1]}`];
     // A file can be called `~` as well.
     return [...homes.map((folder) => folder + rest), `${cwd ?? UNKNOWN_FOLDER}/${path}`];
   }
@@ -101,7 +102,8 @@ function follow(path: string, cwd: string | undefined, isGlob: boolean): Steps |
       kept.pop();
       continue;
     }
-    if (isGlob && name.length > MAX_NAME_LENGTH) return `a name in the path has more than ${MAX_NAME_LENGTH} characters`;
+    if (isGlob && name.length > MAX_NAME_LENGTH)
+      return `a name in the path has more than ${MAX_NAME_LENGTH} characters`;
     kept.push(name);
     const link = procLink(kept);
     if (link === undefined) continue;

@@ -4,7 +4,6 @@ import type { FileMode } from "./tier.ts";
 /** What a call of an agent's own tool does, as far as its name and its input say. */
 export type ToolUse =
   | { readonly kind: "shell"; readonly line: string }
-  /** `isPattern`: the paths may have wildcards that the tool itself expands. */
   | { readonly kind: "files"; readonly files: readonly UsedFile[] }
   /** Neither: what it does is what the tool matrix says of its name. */
   | { readonly kind: "other" }
@@ -15,6 +14,8 @@ export type ToolUse =
 export interface UsedFile {
   readonly path: string;
   readonly mode: Exclude<FileMode, "execute">;
+  /** Whether wildcards in it are the tool's to expand. */
+  readonly isPattern: boolean;
 }
 
 interface KnownTool {
@@ -87,14 +88,16 @@ export function readToolUse(name: string, input: JsonObject): ToolUse {
       return readPatch(name, value);
     case "find": {
       // Without a path it looks below the folder that it runs in.
-      const paths = [value ?? ".", ...patternOf(input)];
-      return readPaths(name, paths, "read");
+      const use = readPaths(name, value ?? ".", "read");
+      if (use.kind !== "files") return use;
+      const patterns = patternOf(name, input).map((path): UsedFile => ({ path, mode: "read", isPattern: true }));
+      return { kind: "files", files: [...use.files, ...patterns] };
     }
     case "read":
-      return readPaths(name, [value], "read");
+      return readPaths(name, value, "read");
     case "write":
     case "edit":
-      return readPaths(name, [value], "write");
+      return readPaths(name, value, "write");
   }
 }
 
@@ -111,18 +114,15 @@ function quoteWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-function readPaths(name: string, paths: readonly (Json | undefined)[], mode: UsedFile["mode"]): ToolUse {
-  const files: UsedFile[] = [];
-  for (const path of paths) {
-    if (typeof path !== "string" || path === "") return { kind: "malformed", because: `\`${name}\` takes a path` };
-    files.push({ path, mode });
-  }
-  return { kind: "files", files };
+function readPaths(name: string, path: Json | undefined, mode: UsedFile["mode"]): ToolUse {
+  if (typeof path !== "string" || path === "") return { kind: "malformed", because: `\`${name}\` takes a path` };
+  return { kind: "files", files: [{ path, mode, isPattern: false }] };
 }
 
-/** A pattern of names that is itself a path to what must not be opened. */
-function patternOf({ pattern, glob }: JsonObject): readonly string[] {
-  return [pattern, glob].filter((text): text is string => typeof text === "string" && /^[~/.]/.test(text));
+/** The pattern of names where it leads somewhere itself, or to what begins with a dot. */
+function patternOf(name: string, { pattern, glob }: JsonObject): readonly string[] {
+  const names = /^glob$/i.test(name) ? pattern : glob;
+  return typeof names === "string" && /^[~/.]/.test(names) ? [names] : [];
 }
 
 const PATCH_LINE = /^\*\*\* (Add|Update|Delete) File: (.+)$|^\*\*\* Move to: (.+)$/gm;
@@ -133,8 +133,9 @@ function readPatch(name: string, value: Json | undefined): ToolUse {
   if (typeof text !== "string") return { kind: "malformed", because: `\`${name}\` takes a patch` };
   const files: UsedFile[] = [];
   for (const [, verb, path, target] of text.matchAll(PATCH_LINE)) {
-    files.push({ path: (path ?? target ?? "").trim(), mode: verb === "Delete" ? "delete" : "write" });
-    if (files.length > MAX_FILES) return { kind: "malformed", because: `\`${name}\` touches more than ${MAX_FILES} files` };
+    files.push({ path: (path ?? target ?? "").trim(), mode: verb === "Delete" ? "delete" : "write", isPattern: false });
+    if (files.length > MAX_FILES)
+      return { kind: "malformed", because: `\`${name}\` touches more than ${MAX_FILES} files` };
   }
   return files.length === 0 ? { kind: "malformed", because: `\`${name}\` names no file` } : { kind: "files", files };
 }

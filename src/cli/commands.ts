@@ -67,6 +67,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./break-glass.ts")).breakGlass,
   },
   {
+    name: "notify",
+    summary: "where people are told that something waits",
+    load: async () => (await import("./notify.ts")).notify,
+  },
+  {
     name: "stop",
     summary: "stop an agent, a connection, a tenant or everything, at once",
     load: async () => (await import("./stop.ts")).stop,

@@ -23,7 +23,11 @@ const HINTS: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
   ["last_owner", "make somebody else an owner, with a passkey, first"],
   ["link_invalid", "ask for a new link; each is good once"],
   ["passkey_required", "sign in at Writ's address with a passkey, and do it there"],
-  ["policy_invalid", "`writ policy check --server FILE` shows every problem; what policies may name: `writ policy schema show --whole`"],
+  [
+    "policy_invalid",
+    "`writ policy check --server FILE` shows every problem; what policies may name: `writ policy schema show --whole`",
+  ],
+  ["stopped", "`writ stop` says what is stopped, `writ stop lift` lets it go on"],
   ["rate_limited", "try again in a minute"],
   ["route_table_invalid", "`writ connector lint FILE` shows every problem"],
   ["unauthenticated", "set `WRIT_TOKEN` to a credential that is still good"],

@@ -121,13 +121,16 @@ export const person: CommandGroup = {
     tenantCommand(
       {
         name: "recovery-codes",
-        summary: "make a person's recovery codes anew; printed this once",
+        summary: "how many recovery codes a person has left",
         positionals: PERSON,
-        notes: [
-          "Once somebody of the tenant has a passkey, codes are made in the pages, by a person who is signed in.",
-        ],
+        options: [{ name: "new", help: "make them anew, printed this once; earlier ones are void" }],
+        notes: ["Whoever has a passkey makes their own codes in the pages, signed in: the host cannot."],
       },
       async (api, terminal, args) => {
+        if (!args.has("new")) {
+          const { id, name, recovery_codes } = await api.get(personPath(args));
+          return printThing(terminal, args, { id, name, recovery_codes });
+        }
         const made = await api.post(personPath(args, "recovery-codes"));
         if (args.has("json")) return printThing(terminal, args, made);
         for (const code of made["codes"] as readonly string[]) await terminal.print(code);

@@ -78,7 +78,8 @@ export function parseStoreLocation(name: SettingName, url: string, raw: RawEnvir
     return { kind: "folder", path: parsePath(name, url) };
   }
   const [, bucket, prefix] = BUCKET_URL.exec(url) ?? [];
-  if (bucket === undefined) return fail(name, "must be a folder, or `s3://bucket/prefix`");
+  const isAmbiguous = prefix?.split("/").some((part) => /^\.{1,2}$/.test(part)) === true;
+  if (bucket === undefined || isAmbiguous) return fail(name, "must be a folder, or `s3://bucket/prefix`");
   const region = requiredTextOf(raw, "WRIT_ARCHIVE_REGION");
   if (!/^[a-z0-9-]{1,40}$/.test(region)) fail("WRIT_ARCHIVE_REGION", "must be the name of a region");
   const given = textOf(raw, "WRIT_ARCHIVE_ENDPOINT");

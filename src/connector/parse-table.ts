@@ -164,10 +164,10 @@ class Fields {
     return this.has(key) ? ({ [key]: parse() } as { readonly [name in Key]?: Value }) : {};
   }
 
-  text(key: string, isValid: (text: string) => boolean = () => true, expected = "a text"): string {
+  text(key: string, isValid: (text: string) => boolean = () => true, expected?: string): string {
     const value = this.required(key);
     if (typeof value !== "string" || value === "" || value.length > MAX_TEXT || !isValid(value)) {
-      return this.fail(key, `is malformed: ${expected} was expected`);
+      return this.fail(key, expected === undefined ? "is malformed" : `is malformed: ${expected} was expected`);
     }
     return value;
   }

@@ -206,8 +206,8 @@ export function createApprovalDecisions(dependencies: ApprovalDecisionsDependenc
       const result = await recorder.tryRecord({ ...change, expectEpoch });
       if (result.kind === "committed") {
         if (change.type === "approval.denied") await spool.remove(tenant, row.approvalId);
-        waiters.wake(row.approvalId);
         const after = await readApproval(reader, tenant, row.approvalId);
+        if (after?.state !== "pending") waiters.wake(row.approvalId);
         feed.tell(tenant, { approval: row.approvalId, state: after?.state ?? "revoked", isEscalated: false });
         return toApproval(after ?? row, now);
       }

@@ -1,6 +1,7 @@
 import type { JsonObject } from "#src/base/canonical-json.ts";
 import type { RunId } from "#src/base/ids.ts";
 import type { AgentPrincipal } from "#src/identity/authenticate.ts";
+import type { AskedTool } from "./asked-tool.ts";
 
 /** The bytes that a call carries. They are read only where they matter: for a digest, never to decide. */
 export interface CallBody {
@@ -35,9 +36,11 @@ export interface StatedTarget {
 /** One request for a decision, by whichever edge it came in. */
 export interface Ask {
   readonly principal: AgentPrincipal;
-  /** At least one of `stated` and `call` is there. With both, what is stated must be what the call does. */
+  /** At least one of `stated`, `call` and `tool` is there. With the first two, what is stated must be what the call does. */
   readonly stated?: StatedTarget;
   readonly call?: AskedCall;
+  /** A call of one of the agent's own tools; it stands alone. */
+  readonly tool?: AskedTool;
   /** What the agent says of the circumstances; policies see it under `context.claimed`. */
   readonly claimed: JsonObject;
   readonly run?: RunId;

@@ -17,6 +17,7 @@ import { isStopped } from "#src/store/stops.ts";
 import { readToken } from "#src/store/tokens.ts";
 import type { Connection, Connections } from "#src/vault/connections.ts";
 import type { Connectors } from "#src/vault/connectors.ts";
+import type { ToolGround } from "./asked-tool.ts";
 import { createEntitySource, type EntitySource } from "./stored-entities.ts";
 import { nextTurn } from "./turn.ts";
 
@@ -43,6 +44,8 @@ export type StoredPolicies = { readonly sha256: string } & (
 
 /** What decisions rest on, from memory; each answer is right for the authority epoch that it is asked under. */
 export interface Authority extends EntitySource {
+  /** What calls of tools on a host are taken apart with. */
+  readonly hostGround: ToolGround;
   epochOf(tenant: TenantId): number;
   /**
    * Who was proven some time ago, as of now: with the agent's groups of now. Throws `unauthenticated` where tenant or key
@@ -67,6 +70,7 @@ export interface AuthorityDependencies {
   readonly reader: Reader;
   readonly connections: Pick<Connections, "show">;
   readonly connectors: Pick<Connectors, "find">;
+  readonly hostGround: ToolGround;
   readonly epochOf: (tenant: TenantId) => number;
 }
 
@@ -93,7 +97,8 @@ const MAX_REMEMBERED = 2000;
 const MAX_INDEXES = 3;
 
 /** Makes the authority. */
-export function createAuthority({ reader, connections, connectors, epochOf }: AuthorityDependencies): Authority {
+export function createAuthority(dependencies: AuthorityDependencies): Authority {
+  const { reader, connections, connectors, hostGround, epochOf } = dependencies;
   const caches = new Map<TenantId, TenantCache>();
   const { reach } = createEntitySource(reader, epochOf);
   const indexes = new Map<string, Promise<PolicyIndex>>();
@@ -174,6 +179,7 @@ export function createAuthority({ reader, connections, connectors, epochOf }: Au
   });
 
   return {
+    hostGround,
     epochOf,
     current: async (principal, now) => {
       const { principals } = cacheOf(principal.tenant);

@@ -22,19 +22,22 @@ export interface DigestedCall {
   } | null;
   readonly command: string;
   readonly resource: { readonly type: string; readonly id: string };
+  /** Of a tool on a host: what exactly is asked of it, hex. */
+  readonly tool?: string;
 }
 
 /**
  * `SHA-256("writ.call.v1\n" || JCS{tenant, agent, connection, origin, command, resource, method, path, query, headers,
- * body})`, hex; without the members that are not known. The headers are those of {@link semanticHeaders}.
+ * body, tool})`, hex; without the members that are not known. The headers are those of {@link semanticHeaders}.
  */
-export function digestCall({ tenant, agent, connection, call, command, resource }: DigestedCall): string {
+export function digestCall({ tenant, agent, connection, call, command, resource, tool }: DigestedCall): string {
   const target = {
     tenant,
     agent,
     command,
     resource: { type: resource.type, id: resource.id },
     ...(connection === null ? {} : { connection: connection.id, origin: connection.origin }),
+    ...(tool === undefined ? {} : { tool }),
   };
   const value =
     call === null

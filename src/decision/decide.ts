@@ -6,6 +6,7 @@ import type { Approvals } from "#src/consent/approvals.ts";
 import type { Emergencies } from "#src/consent/emergencies.ts";
 import type { Authorizer } from "#src/policy/authorizer.ts";
 import type { PolicyDecision } from "#src/policy/decide-twice.ts";
+import type { Governance, ToolGovernor } from "#src/runs/tool-governor.ts";
 import type { Committed } from "#src/store/unit.ts";
 import type { Keyring } from "#src/vault/keyring.ts";
 import type { Ask } from "./ask.ts";
@@ -15,10 +16,11 @@ import { checkLifetime, draftWrit, type WritDraft } from "./grant.ts";
 import type { MintedWrit, Outcome } from "./outcome.ts";
 import { decideReadable, wereAsked } from "./policy-age.ts";
 import { buildRequest, rootsOf } from "./policy-request.ts";
-import { denyReasons, reason } from "./reasons.ts";
+import { denyReasons, type Reason, reason } from "./reasons.ts";
 import { judgeInShadow } from "./shadow-verdict.ts";
 import { digestOf, judgeStepUp } from "./step-up.ts";
 import { resolveTarget, type Target } from "./target.ts";
+import { withGovernance } from "./tool-target.ts";
 
 /** Decides: the one way to an answer, whichever edge asks. */
 export interface Decider {
@@ -42,6 +44,7 @@ export interface DeciderDependencies {
   readonly shadowAuthorizer: Authorizer;
   readonly approvals: Approvals;
   readonly emergencies: Emergencies;
+  readonly governor: ToolGovernor;
   readonly recorder: Recorder;
   readonly keyring: Keyring;
   readonly ids: IdSource;
@@ -67,12 +70,13 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
         const epoch = authority.epochOf(asked.principal.tenant);
         // What was proven before this epoch may not hold in it: waiting for a person or for a body takes its time.
         const ask = { ...asked, principal: await authority.current(asked.principal, now) };
-        const [target, policies] = await Promise.all([
+        const [resolved, policies] = await Promise.all([
           resolveTarget(authority, ask),
           authority.policies(ask.principal.tenant),
         ]);
+        const { governance, target } = await govern(dependencies.governor, ask, resolved, now);
         const stored = await authority.reach(ask.principal.tenant, rootsOf(ask.principal, target));
-        const request = buildRequest({ ...requestParts(ask, target, now), stored });
+        const request = buildRequest({ ...requestParts(ask, target, now), governance, stored });
         const policyDecision = decideReadable(
           dependencies.authorizer,
           policies,
@@ -80,7 +84,8 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
           now,
           target.mismatch,
         );
-        const verdict = await judge(dependencies, ask, target, policies, policyDecision, now);
+        const judged = await judge(dependencies, ask, target, policies, policyDecision, now);
+        const verdict = { ...judged, reasons: [...governedReasons(governance, judged), ...judged.reasons] };
         const shadow = judgeInShadow(
           dependencies.shadowAuthorizer,
           policies,
@@ -95,9 +100,24 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
           id: decisionId,
           type: `decision.${EVENT_SUFFIX[verdict.decision]}`,
           actor: ask.principal.subject,
-          data: composeDecisionEvent({ ask, target, policies, policyDecision, request, verdict, shadow, writ, extras }),
+          data: composeDecisionEvent({
+            ask,
+            target,
+            policies,
+            policyDecision,
+            request,
+            verdict,
+            shadow,
+            writ,
+            extras,
+            governance,
+          }),
           blobs: [request.shared],
-          statements: [...verdict.statements, ...(extras?.statements ?? [])],
+          statements: [
+            ...verdict.statements,
+            ...(verdict.decision === "allow" ? governance.count(verdict.vouched !== undefined) : []),
+            ...(extras?.statements ?? []),
+          ],
           expectEpoch: epoch,
           countsAgainstQuota: true,
           ...(writ === undefined ? {} : { token: { keyId: writ.keyId, signedBytes: writ.signedBytes } }),
@@ -107,7 +127,10 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
           if (verdict.isNewApproval && verdict.approval !== undefined) approvals.noteRequest(verdict.approval.id);
           throw error;
         });
-        if (result.kind === "committed") return settle(approvals, ask, target, verdict, decisionId, writ, result);
+        if (result.kind === "committed") {
+          const limits = governance.report(verdict.decision === "allow");
+          return settle(approvals, ask, target, verdict, decisionId, writ, limits, result);
+        }
         await withdraw(approvals, ask, verdict);
         if (result.reason !== "stale" && result.reason !== "conflict") throw refusedError(result.reason);
       }
@@ -128,6 +151,25 @@ function requestParts(ask: Ask, target: Target, now: number): Omit<Parameters<ty
     ...(claimedAttributes === undefined ? {} : { claimedAttributes }),
     ...(ask.run === undefined ? {} : { run: ask.run }),
   };
+}
+
+/** What the tool matrix and the file gates say of it; where they say anything, the target is in their group. */
+async function govern(
+  governor: ToolGovernor,
+  { principal, run }: Ask,
+  target: Target,
+  now: number,
+): Promise<{ readonly governance: Governance; readonly target: Target }> {
+  const { tenant, agent } = principal;
+  const governance = await governor.govern({ tenant, agent, run, command: target.command, tool: target.tool, now });
+  return { governance, target: governance.isGoverned ? withGovernance(target, governance.tier) : target };
+}
+
+/** Why matrix or gates had the built-in policies say what they say. */
+function governedReasons({ refusal, asksBecause }: Governance, { decision }: Verdict): readonly Reason[] {
+  if (decision === "deny") return refusal === undefined ? [] : [refusal];
+  if (decision !== "step_up" || asksBecause === undefined) return [];
+  return [{ code: "tool_needs_person", message: asksBecause }];
 }
 
 /** From what the policies say to what is answered: here a step-up meets its approval. */
@@ -176,7 +218,8 @@ function draft(
   decisionId: DecisionId,
   now: number,
 ): WritDraft | undefined {
-  if (ask.mint === undefined) return undefined;
+  // What a tool does on a host, no proxy of this instance does for it.
+  if (ask.mint === undefined || target.tool !== undefined) return undefined;
   return draftWrit(keyring, ids, {
     principal: ask.principal,
     target,
@@ -195,11 +238,12 @@ async function settle(
   verdict: Verdict,
   decisionId: DecisionId,
   writ: WritDraft | undefined,
+  limits: Outcome["limits"],
   committed: Committed,
 ): Promise<Outcome> {
   const { reasons, approval } = verdict;
   const event = { seq: committed.seq, hash: committed.hash };
-  const decided = { decisionId, tier: target.tier, reasons, target, event, epoch: committed.epoch };
+  const decided = { decisionId, tier: target.tier, reasons, target, event, limits, epoch: committed.epoch };
   switch (verdict.decision) {
     case "allow":
       if (approval !== undefined) await approvals.noteUse(ask.principal.tenant, approval.id);

@@ -1,8 +1,9 @@
 import { CID_ROOM, type EventData, Personal } from "#src/audit/recorder.ts";
 import type { Json, JsonObject } from "#src/base/canonical-json.ts";
-import type { EmergencyId } from "#src/base/ids.ts";
+import type { EmergencyId, SubjectId } from "#src/base/ids.ts";
 import type { Approval } from "#src/consent/approval.ts";
 import type { PolicyDecision } from "#src/policy/decide-twice.ts";
+import type { Governance } from "#src/runs/tool-governor.ts";
 import type { Statement } from "#src/store/unit.ts";
 import type { Ask } from "./ask.ts";
 import type { ActivePolicies } from "./authority.ts";
@@ -48,11 +49,12 @@ export interface DecisionParts {
   readonly shadow: ShadowVerdict | undefined;
   readonly writ: WritDraft | undefined;
   readonly extras: DecisionExtras | undefined;
+  readonly governance: Governance;
 }
 
 /** All that is needed to decide it again; what is personal is sealed by the recorder. */
 export function composeDecisionEvent(parts: DecisionParts): EventData {
-  const { ask, target, policies, policyDecision, request, verdict, shadow, writ, extras } = parts;
+  const { ask, target, policies, policyDecision, request, verdict, shadow, writ, extras, governance } = parts;
   const { principal } = ask;
   const personal = (value: JsonObject | string, isPersonal = true) =>
     isPersonal ? new Personal(principal.subject, value) : value;
@@ -87,8 +89,10 @@ export function composeDecisionEvent(parts: DecisionParts): EventData {
       policies: policies.version,
       schema_extension: policies.schemaVersion,
       connector: target.connectorVersion ?? null,
+      ...(target.tool?.classifier === undefined ? {} : { classifier: target.tool.classifier.version }),
     },
-    limits: [],
+    limits: governance.report(verdict.decision === "allow") as unknown as Json,
+    ...describeTool(principal.subject, target),
     cosigned: verdict.vouched !== undefined,
     policies: [...verdict.determining],
     policy_errors:
@@ -102,6 +106,17 @@ export function composeDecisionEvent(parts: DecisionParts): EventData {
     run: ask.run,
     writ: writ === undefined ? undefined : { cid: CID_ROOM, expires_at: writ.expiresAt, single_use: writ.singleUse },
     ...extras?.data,
+  };
+}
+
+/** What a tool was asked for; names of files are personal as paths are. */
+function describeTool(subject: SubjectId, { tool }: Target): EventData {
+  if (tool === undefined) return {};
+  return {
+    tool: tool.name,
+    tool_digest: tool.digest,
+    files: tool.recorded.length === 0 ? undefined : new Personal(subject, tool.recorded as unknown as Json),
+    classified: tool.classifier === undefined ? undefined : [...tool.classifier.reasons],
   };
 }
 

@@ -21,6 +21,10 @@ export async function digestTarget(parts: DigestParts, bind: "call" | "resource"
   const { call, command, resource } = parts.target;
   const known = parts.target.connection;
   const connection = known === undefined ? null : { id: known.id, origin: known.origin + known.basePath };
+  const { tool } = parts.target;
+  if (bind === "call" && tool !== undefined) {
+    return digestCall({ tenant, agent, connection, call: null, command, resource, tool: tool.digest });
+  }
   if (bind === "resource" || call === undefined || body === undefined) {
     return digestCall({ tenant, agent, connection, call: null, command, resource });
   }

@@ -1,5 +1,6 @@
 import type { ApprovalId, DecisionId } from "#src/base/ids.ts";
 import type { Tier } from "#src/connector/table.ts";
+import type { LimitReport } from "#src/runs/tool-governor.ts";
 import type { Reason } from "./reasons.ts";
 import type { Target } from "./target.ts";
 
@@ -15,6 +16,8 @@ interface Decided {
   readonly reasons: readonly Reason[];
   readonly target: Target;
   readonly event: EventPlace;
+  /** What limits of the tool matrix have left, this call counted where it is allowed. */
+  readonly limits: readonly LimitReport[];
   /** The tenant's authority epoch right after the commit. */
   readonly epoch: number;
 }

@@ -38,6 +38,8 @@ export interface RequestParts {
   readonly claimed: JsonObject;
   readonly claimedAttributes?: JsonObject;
   readonly run?: RunId;
+  /** What matrix and gates say of it: `context.writ.tool` and `context.writ.limits`. */
+  readonly governance?: { readonly toolContext: JsonObject | undefined; readonly limitsContext: JsonObject };
   /** Milliseconds. */
   readonly now: number;
   /** What {@link rootsOf} reaches in the entity store. */
@@ -67,7 +69,8 @@ export function buildRequest(parts: RequestParts): BuiltRequest {
     tier: target.tier,
     time: { __extn: { fn: "datetime", arg: toRfc3339(parts.now) } },
     environment: principal.environment,
-    limits: {},
+    limits: parts.governance?.limitsContext ?? {},
+    ...(parts.governance?.toolContext === undefined ? {} : { tool: parts.governance.toolContext }),
     ...(parts.run === undefined ? {} : { run: { id: parts.run } }),
   };
   const claimed = checkClaims(
@@ -76,7 +79,10 @@ export function buildRequest(parts: RequestParts): BuiltRequest {
   const derived: EntityJson = {
     uid: target.resource,
     attrs: { ...target.attributes },
-    parents: target.connection === undefined ? [] : [{ type: "Connection", id: target.connection.name }],
+    parents: [
+      ...(target.connection === undefined ? [] : [{ type: "Connection", id: target.connection.name }]),
+      ...(target.parents ?? []),
+    ],
   };
   const storedResource = parts.stored.get(entityKey(target.resource));
   const resourceEntity = withStored(derived, storedResource, "given");
@@ -146,7 +152,7 @@ const sharedCache = new WeakMap<object, Map<string, SharedEntities>>();
 function sharedEntities(principal: Asker, target: Target): SharedEntities {
   const byTarget = sharedCache.get(principal.agent) ?? new Map<string, SharedEntities>();
   sharedCache.set(principal.agent, byTarget);
-  const key = `${target.tier} ${target.command}`;
+  const key = `${target.tier} ${target.command} ${target.groups.length}`;
   let shared = byTarget.get(key);
   if (shared === undefined) {
     if (byTarget.size >= 1000) byTarget.clear();

@@ -32,7 +32,8 @@ export async function judgeStepUp(
   now: number,
 ): Promise<Verdict> {
   const { tenant, agent } = ask.principal;
-  if (decided.bind === "call" && target.call === undefined) throw new WritError("call_required");
+  if (decided.bind === "call" && target.call === undefined && target.tool === undefined)
+    throw new WritError("call_required");
   const digests = await digestsOf(ask, target, decided.bind);
   const asking = { decision: "step_up", determining: decided.asked, isNewApproval: false, statements: [] } as const;
   const waiting = { ...asking, reasons: askReasons(decided), callDigest: digests.call };
@@ -97,9 +98,14 @@ async function allowed(
     decision: "allow",
     reasons: [...because, ...decided.permits.map((policy) => reason("permitted", policy))],
     determining: decided.permits,
-    callDigest: target.call === undefined ? undefined : await digestOf(ask, target, "call"),
+    callDigest: isExact(target) ? await digestOf(ask, target, "call") : undefined,
     isNewApproval: false,
   };
+}
+
+/** Whether exactly what is to be done is known. */
+function isExact({ call, tool }: Target): boolean {
+  return call !== undefined || tool !== undefined;
 }
 
 async function digestsOf(ask: Ask, target: Target, bind: "call" | "resource"): Promise<CallDigests> {
@@ -134,7 +140,7 @@ async function approvalDetails(ask: Ask, target: Target, askedBy: readonly strin
   return {
     agentName: ask.principal.agent.name,
     resource: target.resource,
-    attributes: target.attributes,
+    attributes: { ...target.attributes, ...(target.tool?.shown ? { input: target.tool.shown } : {}) },
     connection:
       connection === undefined ? null : { name: connection.name, origin: connection.origin + connection.basePath },
     call:

@@ -5,10 +5,13 @@ import { commandsOf } from "#src/connector/registry.ts";
 import { actionGroups, ENDPOINT_TYPE, isCommand, type RouteTable, type Tier } from "#src/connector/table.ts";
 import { parseTemplate } from "#src/connector/template.ts";
 import { ruleTierOf } from "#src/policy/request-rules.ts";
+import type { EntityUid } from "#src/policy/scope.ts";
 import type { Connection } from "#src/vault/connections.ts";
 import type { Ask, AskedCall, StatedTarget } from "./ask.ts";
+import type { TargetTool } from "./asked-tool.ts";
 import type { Authority } from "./authority.ts";
 import { semanticHeaders } from "./call-digest.ts";
+import { resolveStatedUse, resolveTool, statedUse } from "./tool-target.ts";
 
 /** What is asked for, derived from the call where there is one. */
 export interface Target {
@@ -25,6 +28,10 @@ export interface Target {
   /** `<connector>@<version>` of the route table that derived it. */
   readonly connectorVersion?: string;
   readonly call?: TargetCall;
+  /** The call of a tool on a host. */
+  readonly tool?: TargetTool;
+  /** What the resource lies in, besides its connection. */
+  readonly parents?: readonly EntityUid[];
   /** Whether a connector's table gives the command. */
   readonly isListed?: boolean;
   /** Why the command is not for a resource of this type; a call's never is. */
@@ -56,6 +63,10 @@ export async function resolveTarget(
   ask: Partial<Omit<Ask, "principal">> & { readonly principal: { readonly tenant: TenantId } },
 ): Promise<Target> {
   const { tenant } = ask.principal;
+  if (ask.tool !== undefined) {
+    if (ask.stated === undefined && ask.call === undefined) return resolveTool(authority.hostGround, tenant, ask.tool);
+    throw new WritError("invalid_argument", "`tool` stands alone, without `command`, `resource` and `call`");
+  }
   if (ask.stated !== undefined) checkStated(ask.stated);
   if (ask.call === undefined) return resolveStated(authority, tenant, ask.stated);
   const target = await resolveCall(authority, tenant, ask.call);
@@ -120,6 +131,8 @@ async function resolveStated(
   stated: StatedTarget | undefined,
 ): Promise<Target> {
   if (stated === undefined) throw new WritError("invalid_argument", "`command` with `resource`, or `call`, is needed");
+  const use = statedUse(stated);
+  if (use !== undefined) return resolveStatedUse(authority.hostGround, tenant, stated, use);
   const table = await tableOf(authority, tenant, stated.command);
   const rule =
     table === undefined

@@ -13,10 +13,10 @@ const RESOURCES: ReadonlyMap<string, readonly [read: Permission, write: Permissi
   ["connectors", ["connectors.read", "connectors.write"]],
   ["entities", ["entities.read", "entities.write"]],
   ["type-map", ["entities.read", "entities.write"]],
+  ["file-rules", ["policies.read", "policies.write"]],
+  ["tools", ["policies.read", "policies.write"]],
+  ["tool-budgets", ["policies.read", "policies.write"]],
   ["policies", ["policies.read", "policies.write"]],
-  ["policy-tests", ["policies.read", "policies.write"]],
-  ["templates", ["policies.read", "policies.write"]],
-  ["shadow", ["policies.read", "policies.write"]],
   ["approvals", ["approvals.read", "approvals.revoke"]],
   ["revocations", ["agents.read", "agents.write"]],
   ["settings", ["settings.read", "settings.write"]],
@@ -26,8 +26,6 @@ const RESOURCES: ReadonlyMap<string, readonly [read: Permission, write: Permissi
   ["people-status", ["overview.read", "people.write"]],
   ["sessions", ["people.read", "people.write"]],
   ["archive", ["archive.read", "archive.write"]],
-  ["checkpoints", ["audit.read", "audit.read"]],
-  ["runs", ["runs.read", "runs.read"]],
   ["stop", ["overview.read", "stop.write"]],
 ]);
 

@@ -7,6 +7,7 @@ import { CONNECTION_ROUTES } from "./admin/connections.ts";
 import { CONNECTOR_ROUTES } from "./admin/connectors.ts";
 import { ENTITY_ROUTES } from "./admin/entities.ts";
 import { EXPLAIN_POLICIES } from "./admin/explanation.ts";
+import { FILE_RULE_ROUTES } from "./admin/file-rules.ts";
 import { INSTANCE_ROUTES } from "./admin/instance.ts";
 import { KEY_ROUTES } from "./admin/keys.ts";
 import { PEOPLE_ROUTES } from "./admin/people.ts";
@@ -18,9 +19,11 @@ import { REPLAY_POLICIES } from "./admin/replay.ts";
 import { REVOCATION_ROUTES } from "./admin/revocations.ts";
 import { SETTINGS_ROUTES } from "./admin/settings.ts";
 import { SHADOW_ROUTES } from "./admin/shadow.ts";
+import { NOTIFICATION_ROUTES } from "./admin/notifications.ts";
 import { STOP_ROUTES } from "./admin/stop.ts";
 import { TENANT_ROUTES } from "./admin/tenants.ts";
 import { TOKEN_ROUTES } from "./admin/tokens.ts";
+import { TOOL_ROUTES } from "./admin/tools.ts";
 import { TYPE_MAP_ROUTES } from "./admin/type-map.ts";
 import { WITNESS_ROUTES } from "./admin/witnesses.ts";
 import { SHOW_APPROVAL } from "./api/approvals.ts";
@@ -54,6 +57,8 @@ const API_ROUTES: readonly Route[] = [
   ...TOKEN_ROUTES,
   ...CONNECTION_ROUTES,
   ...CONNECTOR_ROUTES,
+  ...FILE_RULE_ROUTES,
+  ...TOOL_ROUTES,
   ...POLICY_ROUTES,
   ...POLICY_SCHEMA_ROUTES,
   ...POLICY_BUILDER_ROUTES,
@@ -67,6 +72,7 @@ const API_ROUTES: readonly Route[] = [
   WATCH_APPROVALS,
   ...BREAK_GLASS_ROUTES,
   ...STOP_ROUTES,
+  ...NOTIFICATION_ROUTES,
   ...REVOCATION_ROUTES,
   ...INSTANCE_ROUTES,
   ...ARCHIVE_ROUTES,

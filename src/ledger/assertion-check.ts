@@ -49,7 +49,8 @@ const MIN_AUTHENTICATOR_DATA_BYTES = 37;
  * Checks that whoever is said to have decided did sign it: for each approval, denial, emergency grant and review, that the
  * challenge is the digest of the preimage, that the preimage says what the event says, and that the assertion verifies
  * (WebAuthn level 3, section 7.2: type, challenge, origin, RP id, user present and verified, signature) with a passkey that
- * the auditor holds, of that person, enrolled and not removed at the time.
+ * the auditor holds, of that person, enrolled and not removed at the time. An enrolment that the chain has otherwise is a
+ * finding as well.
  */
 export function assertionCheck(enrolments: readonly EnrolmentLine[]): EventCheck {
   const byCredential = new Map(enrolments.map((line) => [`${line.tenant} ${line.credentialId}`, line]));
@@ -68,7 +69,13 @@ export function assertionCheck(enrolments: readonly EnrolmentLine[]): EventCheck
       let hasPasskey = false;
       return {
         event: (event) => {
-          if (event.type === "passkey.enrolled") hasPasskey = true;
+          if (event.type === "passkey.enrolled") {
+            hasPasskey = true;
+            const line = byCredential.get(`${tenant} ${textOf(event.data, "credential_id")}`);
+            return line === undefined || isEnrolledSo(event, line)
+              ? []
+              : [problem(event, "assertion_invalid", "the enrolment that was given is not the one that the chain has")];
+          }
           const kind = SIGNED.get(event.type);
           if (kind === undefined) return [];
           if (event.data["method"] !== "passkey") {
@@ -147,6 +154,12 @@ function assertionComplaint(
   if ((flags & USER_PRESENT) === 0 || (flags & USER_VERIFIED) === 0) return "the user was not verified";
   const signed = new Uint8Array([...data, ...sha256(clientBytes)]);
   return verify(signed, fromBase64Url(textOf(assertion, "signature"))) ? undefined : "the signature does not verify";
+}
+
+function isEnrolledSo({ data }: ParsedEvent, line: EnrolmentLine): boolean {
+  const { subject, algorithm, rpId, origin } = line;
+  const given: JsonObject = { subject, algorithm, rp_id: rpId, origin, public_key: toBase64Url(line.publicKey) };
+  return Object.entries(given).every(([name, value]) => isSame(data[name], value));
 }
 
 function isSame(a: Json | undefined, b: Json | undefined): boolean {

@@ -8,7 +8,15 @@ import {
   type ConsistencyProof,
   type InclusionProof,
 } from "./checkpoint-trail.ts";
-import { collectReferences, decodeEvent, digestEvent, GENESIS_HASH, type ParsedEvent, parseEvent } from "./event.ts";
+import {
+  collectReferences,
+  decodeEvent,
+  digestEvent,
+  GENESIS_HASH,
+  hasMalformedWrit,
+  type ParsedEvent,
+  parseEvent,
+} from "./event.ts";
 import type { EventCheck, EventCheckRun } from "./event-check.ts";
 import { type PublishedKey, type TrustedKey, trustKeys } from "./keys.ts";
 import { CompactRange } from "./merkle.ts";
@@ -137,6 +145,9 @@ export class ChainVerifier {
     this.leaf = leaf;
     if (this.trail.nextExpected <= this.last) this.trail.meetExpected(this.place());
     this.options.onLeaf?.(event.seq, leaf);
+    if (hasMalformedWrit(event)) {
+      this.note(event.seq, "writ_malformed", `event ${event.seq} names a writ by what is no CID of one`);
+    }
     for (const check of this.checks) this.noteAll(check.event(event, hash));
     if (this.options.onReference === undefined) return;
     for (const sha256 of collectReferences(event.data)) this.options.onReference(sha256, event.seq);

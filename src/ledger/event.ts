@@ -144,6 +144,16 @@ export function collectReferences(data: JsonObject): string[] {
   return found;
 }
 
+/** CIDv1, dag-cbor, SHA-256, in base 32: 36 bytes in 58 characters, the last of which has two bits that are 0. */
+const WRIT_CID = /^bafyrei[a-z2-7]{51}[aeimquy4]$/;
+
+/** Whether an event names a writ by what cannot be the CID of one: `data.writ.cid` of a decision. */
+export function hasMalformedWrit({ type, data }: Pick<ParsedEvent, "type" | "data">): boolean {
+  const writ = type.startsWith("decision.") ? data["writ"] : undefined;
+  if (!isJsonObject(writ)) return false;
+  return typeof writ["cid"] !== "string" || !WRIT_CID.test(writ["cid"]);
+}
+
 function checkEvent(value: Json): ParsedEvent {
   const event = requireMembers(value, EVENT_MEMBERS, "the event");
   if (event["v"] !== EVENT_VERSION) refuse("v", "is not 1");

@@ -38,7 +38,8 @@ export type ProblemCode =
   | "start_invalid"
   | "tenant_mismatch"
   | "tree_mismatch"
-  | "unsealed_tail";
+  | "unsealed_tail"
+  | "writ_malformed";
 
 /** One thing that does not verify. */
 export interface VerifyProblem {

@@ -7,6 +7,10 @@ import checkpoints from "#migrations/0005-checkpoints.sql" with { type: "text" }
 import archive from "#migrations/0006-archive.sql" with { type: "text" };
 import people from "#migrations/0007-people.sql" with { type: "text" };
 import approvals from "#migrations/0008-approvals.sql" with { type: "text" };
+import toolsAndFiles from "#migrations/0009-tools-and-files.sql" with { type: "text" };
+import runs from "#migrations/0010-runs.sql" with { type: "text" };
+import devices from "#migrations/0011-devices.sql" with { type: "text" };
+import evidence from "#migrations/0012-evidence.sql" with { type: "text" };
 import notifications from "#migrations/0013-notifications.sql" with { type: "text" };
 import eventSearch from "#migrations/0014-event-search.sql" with { type: "text" };
 import { WritError } from "#src/base/errors.ts";
@@ -21,6 +25,10 @@ export const MIGRATIONS: readonly { readonly version: number; readonly sql: stri
   { version: 6, sql: archive },
   { version: 7, sql: people },
   { version: 8, sql: approvals },
+  { version: 9, sql: toolsAndFiles },
+  { version: 10, sql: runs },
+  { version: 11, sql: devices },
+  { version: 12, sql: evidence },
   { version: 13, sql: notifications },
   { version: 14, sql: eventSearch },
 ];

@@ -37,8 +37,9 @@ const CHANNEL_COLUMNS = `channel_id AS channelId, name, kind, sealed_settings AS
 /** Has every active channel tell of it. Belongs into the unit that it tells of. */
 export function enqueueNotice(tenant: TenantId, about: string, occasion: NoticeOccasion, now: number): Statement {
   return {
-    sql: `INSERT OR IGNORE INTO notification_deliveries (tenant_id, channel_id, about, occasion, created_at, due_at)
-      SELECT tenant_id, channel_id, ?, ?, ?, ? FROM notification_channels WHERE tenant_id = ? AND status = 'active'`,
+    sql: `INSERT INTO notification_deliveries (tenant_id, channel_id, about, occasion, created_at, due_at)
+      SELECT tenant_id, channel_id, ?, ?, ?, ? FROM notification_channels WHERE tenant_id = ? AND status = 'active'
+      ON CONFLICT DO NOTHING`,
     params: [about, occasion, now, now, tenant],
   };
 }

@@ -1,13 +1,32 @@
-import { fromUtf8Leniently } from "#src/base/bytes.ts";
 import type { TenantId } from "#src/base/ids.ts";
 import { redactText } from "#src/redact/redact.ts";
-import { readConnectionSecrets } from "#src/store/connections.ts";
-import type { Reader } from "#src/store/reader.ts";
-import { injectCredential } from "./credential.ts";
-import type { TenantKeys } from "./tenant-keys.ts";
+import type { Connections } from "./connections.ts";
 
 /** Takes out of texts what must not be stored. */
 export interface Scrubber {
-  /** The text without known formats of secrets, without any credential of the tenant's connections, and without invisible characters. */
-  scrub(tenant: TenantId, text: string): Promise<string>;
+  /** Texts without known formats of secrets, without the credentials of the tenant's connections, without invisible characters. */
+  scrub(tenant: TenantId, texts: readonly string[]): Promise<readonly string[]>;
+}
+
+/** Connections that are read at once. */
+const PAGE = 200;
+
+/** Makes the scrubber. Credentials are opened for one call of it and kept nowhere. */
+export function createScrubber(connections: Pick<Connections, "list" | "inject">): Scrubber {
+  const knownValues = async (tenant: TenantId): Promise<readonly Uint8Array[]> => {
+    const values: Uint8Array[] = [];
+    let after: string | undefined;
+    do {
+      const page = await connections.list(tenant, { limit: PAGE, ...(after === undefined ? {} : { after }) });
+      for (const connection of page) values.push(...(await connections.inject(tenant, connection)).knownValues);
+      after = page.length < PAGE ? undefined : page.at(-1)?.id;
+    } while (after !== undefined);
+    return values;
+  };
+  return {
+    scrub: async (tenant, texts) => {
+      const values = await knownValues(tenant);
+      return texts.map((text) => redactText(text, values).text);
+    },
+  };
 }

@@ -94,6 +94,29 @@ describe("a run", () => {
   });
 });
 
+describe("the scheduler", () => {
+  test("has each tenant archived once a day has ended, prunes where that is on, and is not kept by one that fails", async () => {
+    const { signal } = new AbortController();
+    const other = await stage.store.createTenant("other");
+    const archive = stage.withArchive({ config: { ...stage.dependencies.config, prunes: true, graceSeconds: 60 } });
+    for (const of of [tenant, other]) await recordDecisions(stage.store, of, 70);
+    const db = openForTampering(stage.folder);
+    db.run("UPDATE events SET hash = replace(hash, substr(hash, 1, 1), 'g') WHERE tenant_id = ? AND seq = 3", [tenant]);
+    db.close();
+    stage.store.clock.time += DAY;
+    expect(await failure(archive.runAll(signal))).toMatchObject({ code: "verification_failed" });
+    expect(await archive.status(tenant)).toMatchObject({ state: "failing", archivedThrough: 0 });
+    expect(await archive.status(other)).toMatchObject({ state: "ok", archivedThrough: 71, prunedThrough: 0 });
+    // Not due again at once, whatever became of it.
+    expect(await failure(archive.runAll(signal))).toBeUndefined();
+    stage.store.clock.time += 3_600_000;
+    await failure(archive.runAll(signal));
+    expect(await archive.status(other)).toMatchObject({ prunedThrough: 71 });
+    stage.store.clock.time += 3 * DAY;
+    expect(await archive.status(other)).toMatchObject({ state: "late" });
+  });
+});
+
 describe("what goes wrong", () => {
   test("a store that is down for a week is asked again, and then has every day", async () => {
     const store = faulty(stage.objects);

@@ -3,6 +3,16 @@ import { sha256Hex } from "#src/crypto/hash.ts";
 import type { Unit } from "#src/store/unit.ts";
 import { eventDraft, type TestStore } from "#test/support/store.ts";
 
+const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
+
+/** A CID as a writ has one: version 1, dag-cbor, SHA-256, base 32. */
+function cidOf(seed: string): string {
+  const bits = BigInt(`0x01711220${sha256Hex(seed)}`) << 2n;
+  let text = "";
+  for (let at = 285n; at >= 0n; at -= 5n) text += BASE32.charAt(Number((bits >> at) & 31n));
+  return `b${text}`;
+}
+
 /** Data such as a decision's event holds: ids that differ, the rest as it repeats in practice. */
 export function decisionData(n: number, entities?: string) {
   const id = (prefix: string, seed: string) => `${prefix}_${sha256Hex(seed).slice(0, 26)}`;
@@ -25,7 +35,7 @@ export function decisionData(n: number, entities?: string) {
     resource_type: "Issue",
     tier: n % 3 === 0 ? "write" : "read",
     versions: { cedar: "4.13.0", classifier: 1, connector: 3, policies: 7, schema: 2 },
-    writ: { cid: id("bafy", `w${n}`), expires_at: "2026-01-01T00:01:00.000Z", single_use: n % 3 === 0 },
+    writ: { cid: cidOf(`w${n}`), expires_at: "2026-01-01T00:01:00.000Z", single_use: n % 3 === 0 },
   };
 }
 

@@ -6,6 +6,7 @@ import { verifySegments } from "#src/archive/verify-segments.ts";
 import { verifyDataFolder } from "#src/audit/verify.ts";
 import type { TenantId } from "#src/base/ids.ts";
 import { parseCheckpoint } from "#src/ledger/checkpoint.ts";
+import { verifyBundle } from "#src/ledger/verify-bundle.ts";
 import { openForTampering, SEAL_KEY_ID } from "#test/support/store.ts";
 import { type ArchiveStage, DAY, keysOf, openStage } from "./stage.ts";
 import { recordDecisions } from "./support.ts";
@@ -150,6 +151,18 @@ describe("a data folder whose older events are pruned", () => {
     const whole = await verifyDataFolder(stage.folder);
     expect(whole).toMatchObject({ ok: true, chains: [{ first: 1 }] });
     expect(whole.chains[0]).not.toHaveProperty("archived");
+  });
+
+  test("is exported from the cut on, and says where the rest lies", async () => {
+    await prune();
+    const { pool } = stage.dependencies;
+    const madeAt = "2026-01-09T00:00:00.000Z";
+    const { items, result } = await pool.run("export", { tenant, madeAt });
+    expect(result.first).toBe(212);
+    expect(await verifyBundle(items)).toMatchObject({ ok: true, first: 212 });
+    const error = await pool.run("export", { tenant, from: 5, madeAt }).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: "invalid_argument" });
+    expect(String(error)).toContain("archive");
   });
 
   test("a row that pretends that events were archived is found", async () => {

@@ -20,6 +20,7 @@ HASH = re.compile(r"[0-9a-f]{64}")
 IDENTIFIER = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 TYPE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+CID = re.compile(r"bafyrei[a-z2-7]{51}[aeimquy4]")
 REFERENCE = re.compile(r"sha256:[0-9a-f]{64}")
 EVENT_LINE = re.compile(rb'\{"event":(.+),"hash":"([0-9a-f]{64})","kind":"event"\}', re.DOTALL)
 MAX_DEPTH = 128
@@ -580,6 +581,8 @@ class Verifier:
         for member in event["data"].values():
             if isinstance(member, dict) and set(member) == {"ref"} and is_text(REFERENCE, member["ref"]):
                 self.references.setdefault(member["ref"][7:], seq)
+        writ = event["data"].get("writ") if event["type"].startswith("decision.") else None
+        need(not isinstance(writ, dict) or is_text(CID, writ.get("cid")), f"event {seq} names a writ by what is no CID of one")
         for kept in self.expected:
             if kept.size == seq:
                 same = kept.root == self.tree.root() and kept.head == hashed

@@ -147,6 +147,18 @@ describe("what policies ask of whoever decides", () => {
     expect(await colleague.decide(second, { verdict: "denied" })).toMatchObject({ state: "denied" });
   });
 
+  test("an agent that waits for a quorum is woken by the last yes, not by the first", async () => {
+    await tenant.policies(asking(`@quorum("2")`));
+    const colleague = await enrolPerson(instance, tenant, owner, ["approver"]);
+    const approval = await ask(WRITE);
+    const calling = tenant.call(agent, "api", { ...WRITE, waitSeconds: 10 });
+    await Bun.sleep(30);
+    await owner.decide(approval);
+    await Bun.sleep(30);
+    await colleague.decide(approval);
+    expect((await calling).kind).toBe("response");
+  });
+
   test("a quorum of two is not reached by one person at two browsers", async () => {
     await tenant.policies(asking(`@quorum("2")`));
     const approval = await ask(WRITE);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cleanUp, freshFolder, type RunningServer } from "#test/support/binary.ts";
@@ -89,7 +89,9 @@ describePeer(["versitygw", "duckdb"], "the archive in a bucket with locks", () =
         expect.objectContaining({ name: "default", archived: expect.objectContaining({ through: pruned.through }) }),
       );
       expect(await instance.ask(["archive", "status"])).toMatchObject({ state: "ok", pruned_through: pruned.through });
-      expect((await instance.run(["doctor"])).stdout).toContain("archive");
+      const doctor = await instance.run(["doctor"]);
+      expect(doctor.stdout).toMatch(/ok\s+archive/);
+      expect(doctor.stdout).not.toMatch(/^fail/m);
       await instance.ask(["archive", "restore"]);
       expect(JSON.parse((await instance.run(["verify", instance.dataFolder, "--json"])).stdout).ok).toBe(true);
       await instance.list(["archive", "run", "--today"]);
@@ -137,7 +139,7 @@ async function readByDuckdb(folder: string, chain: { tenant: string; events: num
   );
   expect(linked).toEqual({ broken: "0" });
   const byDecision = await ask(
-    `SELECT decision, count(*) AS n, min("at") AS since FROM ${lake} WHERE command = '/github/repositories/get' GROUP BY decision`,
+    `SELECT decision, count(*) AS n, min("at") AS since FROM ${lake} WHERE command = '/github/repositories/get' AND date >= current_date - 7 GROUP BY decision`,
   );
   expect(byDecision).toMatchObject([{ decision: "allow" }]);
   const [tier] = await ask(`SELECT DISTINCT bytes->>'$.data.tier' AS tier FROM ${lake} WHERE decision IS NOT NULL`);
@@ -165,6 +167,43 @@ describePeer(["node", "s3rver"], "a bucket that takes a lock and holds nothing",
       } finally {
         await bucket.stop();
       }
+    },
+    LONG,
+  );
+});
+
+describe("an archive in a folder", () => {
+  test(
+    "is off where none is configured, is each tenant's own, and is verified by itself",
+    async () => {
+      const bare = createInstance();
+      await bare.run(["init"]);
+      expect(await bare.ask(["archive"])).toMatchObject({ state: "off" });
+      const refused = await bare.run(["archive", "run"]);
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain("WRIT_ARCHIVE_URL");
+
+      const lake = freshFolder("lake");
+      const instance = createInstance({ WRIT_ARCHIVE_URL: lake });
+      const server = await instance.start();
+      await instance.ask(["tenant", "create", "other"]);
+      await instance.ask(["agent", "create", "builder", "--tenant", "other"]);
+      const [segment] = await instance.list(["archive", "run", "--today", "--tenant", "other"]);
+      expect(segment).toMatchObject({ first: 1, state: "written" });
+      expect(await instance.list(["archive", "list"])).toEqual([]);
+      const { token } = (await instance.ask(["token", "create", "--kind", "admin"])) as { token: string };
+      const ask = (method: string, path: string) =>
+        fetch(`${server.address}/v1/admin/archive${path}`, {
+          method,
+          headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+          ...(method === "POST" ? { body: "{}" } : {}),
+        });
+      expect(await (await ask("GET", "/segments")).json()).toEqual({ segments: [] });
+      expect((await ask("POST", "/prunings")).status).toBe(403);
+      expect((await ask("POST", "/restorations")).status).toBe(403);
+      expect((await server.stop()).code).toBe(0);
+      const verified = await bare.run(["verify", lake, "--json"]);
+      expect(JSON.parse(verified.stdout)).toMatchObject({ ok: true, chains: [{ segments: 1 }] });
     },
     LONG,
   );

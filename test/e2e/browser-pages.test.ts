@@ -54,6 +54,8 @@ describeBrowser("every admin page, in a browser", () => {
       "/events/9",
       "/account",
       "/settings",
+      "/emergency",
+      "/notifications",
     ];
   }, LONG);
 

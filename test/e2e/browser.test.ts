@@ -113,12 +113,31 @@ describeBrowser("the first day of a new user, in a browser", () => {
   );
 
   test(
+    "the builder shows a policy before it is added",
+    async () => {
+      const { page } = owner;
+      await page.goto("/policies/builder");
+      await page.fill("#builder-id", "builder-never-deletes");
+      await page.selectOption("#builder-effect", "forbid");
+      await page.selectOption("#builder-tier", "danger");
+      await page.click("text=Show the policy");
+      await page.waitForSelector("#builder pre:has-text('forbid')");
+      await page.click("text=Add to the policies");
+      await page.waitForSelector("text=Version 2 decides from now on");
+      await page.click("text=See what it changed");
+      await page.waitForSelector(".diff .added:has-text('builder-never-deletes')");
+    },
+    LONG,
+  );
+
+  test(
     "a write is stopped, shows in the open queue at once, is approved with the passkey, and goes through once",
     async () => {
       const { page } = owner;
       await page.goto("/approvals");
       await page.waitForSelector("text=Nothing waits for you");
-      expect((await world.call(key, "GET", "files/reports/1")).status).toBe(200);
+      const read = await world.call(key, "GET", "files/reports/1");
+      expect([read.status, key, await read.text()]).toEqual([200, key, expect.stringContaining("GET /reports/1")]);
       const body = JSON.stringify({ title: "Weekly report" });
       const json = { "content-type": "application/json" };
       const stopped = await world.call(key, "POST", "files/reports", body, json);
@@ -131,6 +150,7 @@ describeBrowser("the first day of a new user, in a browser", () => {
       await page.fill("#decide-comment", "looks right");
       await page.click("text=Approve with passkey");
       await page.waitForSelector("#approval .badge:has-text('approved')");
+      await page.waitForSelector("#pending", { state: "hidden" });
 
       expect((await world.call(key, "POST", "files/reports", '{"title":"another"}', json)).status).toBe(403);
       const passed = await world.call(key, "POST", "files/reports", body, json);
@@ -161,6 +181,10 @@ describeBrowser("the first day of a new user, in a browser", () => {
       await page.goto("/events");
       await page.selectOption("#events-type", "approval");
       await page.waitForSelector("#events a:has-text('approval.approved')");
+      await page.selectOption("#events-type", "");
+      await page.waitForSelector("#events a:has-text('agent.created')");
+      await page.selectOption("#events-type", "approval");
+      await page.waitForSelector("#events a:has-text('agent.created')", { state: "detached" });
       await page.click("#events a:has-text('approval.approved')");
       expect(await page.textContent("h1")).toBe("approval.approved");
       expect(await page.textContent("main")).toContain("RFC 6962");
@@ -188,6 +212,35 @@ describeBrowser("the first day of a new user, in a browser", () => {
       writeFileSync(approvers, exported.stdout);
       const verified = await world.instance.run(["verify", path, "--approvers", approvers]);
       expect(verified).toMatchObject({ code: 0 });
+    },
+    LONG,
+  );
+
+  test(
+    "what is stopped is refused at once, and an emergency grant is opened and reviewed with the passkey",
+    async () => {
+      const { page } = owner;
+      await page.goto("/emergency");
+      await page.selectOption("#stop-what", "agent builder");
+      await page.click("text=Stop now");
+      await page.click("dialog[open] >> text=Continue");
+      await page.waitForSelector("#emergency td:has-text('builder')");
+      expect((await world.call(key, "GET", "files/reports/1")).status).toBe(403);
+      await page.click("text=Let it go on");
+      await page.click("dialog[open] >> text=Continue");
+      await page.waitForSelector("text=Nothing is stopped");
+      expect((await world.call(key, "GET", "files/reports/1")).status).toBe(200);
+
+      await page.fill("#glass-reason", "the release is stuck");
+      await page.click("text=Open with passkey");
+      await page.waitForSelector("#emergency .badge:has-text('open')");
+      expect((await world.call(key, "POST", "files/urgent", "{}", { "content-type": "application/json" })).status).toBe(
+        200,
+      );
+      await page.click("text=Close now");
+      await page.fill("#emergency textarea[id^=review-]", "all in order");
+      await page.click("text=Sign the review");
+      await page.waitForSelector("#emergency .badge:has-text('reviewed')");
     },
     LONG,
   );

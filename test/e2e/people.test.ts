@@ -40,7 +40,8 @@ describe("the executable's people", () => {
       const host = await instance.run(["person", "invite", "Mallory", "--role", "approver"]);
       expect(host).toMatchObject({ code: 2, stderr: expect.stringContaining("a person has to do this, signed in") });
       expect((await instance.run(["person", "setup-link"])).code).toBe(2);
-      expect((await instance.run(["person", "recovery-codes", "Olga Owner"])).code).toBe(2);
+      expect((await instance.run(["person", "recovery-codes", "Olga Owner", "--new"])).code).toBe(2);
+      expect(await instance.ask(["person", "recovery-codes", "Olga Owner"])).toMatchObject({ recovery_codes: 0 });
 
       for (const algorithm of ["ES256", "RS256"] as const) {
         const invited = await owner.ask("POST", "/v1/admin/people", { body: { name: algorithm, roles: ["approver"] } });
@@ -89,7 +90,7 @@ describe("the executable's people", () => {
         ["person", "invite", "Bob", "--role", "root"],
         ["person", "invite", "Bob", "--role", "approver"],
         ["person", "recover", "Ada"],
-        ["person", "recovery-codes", "Ada"],
+        ["person", "recovery-codes", "Ada", "--new"],
         ["person", "sign-out", "Nobody"],
       ];
       for (const words of refusals) expect([words, (await instance.run(words)).code]).toEqual([words, 2]);

@@ -244,7 +244,10 @@ describe("an agent", () => {
     const page = { token: json.page.next_token };
     expect((await any.ask("search/resource", { ...asked, page: { limit: 1 } })).json.results).toEqual(json.results);
     const end = await any.ask("search/resource", { ...asked, page }, any.home.key);
-    expect(end.json).toEqual({ page: { next_token: "", count: 1, total: 2 }, results: [{ type: "document", id: "d" }] });
+    expect(end.json).toEqual({
+      page: { next_token: "", count: 1, total: 2 },
+      results: [{ type: "document", id: "d" }],
+    });
     expect(text + Buffer.from(json.page.next_token, "base64url").toString("latin1")).not.toContain("hidden");
   });
 

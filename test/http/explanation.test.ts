@@ -141,7 +141,11 @@ describe("a recorded decision", () => {
       body: {
         subject: { type: "agent", id: "helper" },
         resource: { type: "doc", id: "1" },
-        evaluations: [{ action: { name: "x" } }, { action: { name: "y" } }, { subject: { type: "no-type", id: "z" }, action: { name: "x" } }],
+        evaluations: [
+          { action: { name: "x" } },
+          { action: { name: "y" } },
+          { subject: { type: "no-type", id: "z" }, action: { name: "x" } },
+        ],
       },
     });
     const of = async (question?: number) =>

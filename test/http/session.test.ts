@@ -216,6 +216,11 @@ describe("a sign-in that is not right", () => {
     await edge.app.services.tally.flush();
     const events = await edge.operate("GET", "/v1/audit/events?type=session.refused");
     expect(events.json.events.length).toBeGreaterThan(0);
+    await createBrowser(edge).ask("POST", "/v1/session/recovery", { body: { code: "0".repeat(28) } });
+    await edge.app.services.tally.flush();
+    const headers = { "writ-tenant": "instance" };
+    const others = await edge.operate("GET", "/v1/audit/events?type=session.refused", { headers });
+    expect(others.json.events[0].data).toMatchObject({ code: "link_invalid" });
   });
 });
 

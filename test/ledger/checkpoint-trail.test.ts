@@ -180,3 +180,18 @@ describe("a bundle of one event with its proofs", () => {
     expect((await check([header!.replace(/"prev":"../, '"prev":"00'), ...rest])).ok).toBe(false);
   });
 });
+
+test("a decision names its writ by a CID", async () => {
+  const good = `bafyrei${"b".repeat(51)}a`;
+  const chain = new Chain()
+    .add({ writ: { cid: good } })
+    .add({ writ: "text" })
+    .add({ cid: "x" })
+    .seal();
+  expect((await verify(chain)).ok).toBe(true);
+  for (const cid of [`bafyrei${"b".repeat(51)}b`, good.slice(1), good.toUpperCase(), `${good}a`, "", 7, null]) {
+    const bad = new Chain().add().add({ writ: { cid } }).seal();
+    expect(codes(await verify(bad))).toEqual(["2 writ_malformed"]);
+    expect(codes(await verifyBundle(bad.bundle()))).toEqual(["2 writ_malformed"]);
+  }
+});

@@ -75,7 +75,7 @@ test("the hash is SHA-256 of the prefix and the bytes", () => {
 test("both sums at once are the same sums", () => {
   fc.assert(
     fc.property(fc.string({ unit: "grapheme" }), (text) => {
-      const both = { hash: hashEventHex(text), leaf: leafHash(text) };
+      const both = { hash: hashEventHex(text), leaf: leafHash(text), length: utf8(text).length };
       expect(digestEvent(text)).toEqual(both);
       const bytes = utf8(text);
       expect(digestEvent(bytes)).toEqual(both);

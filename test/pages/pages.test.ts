@@ -232,6 +232,39 @@ describe("what a page does", () => {
   });
 });
 
+describe("notifications", () => {
+  test("take a channel of each kind, show a webhook's secret once and a token never", async () => {
+    const hook = await post(owner, "/notifications", {
+      name: "hook",
+      kind: "webhook",
+      url: "https://hooks.example/writ",
+    });
+    expect(hook.status).toBe(200);
+    expect(hook.text).toContain("Copy the webhook&#39;s secret now");
+    const ntfy = await post(owner, "/notifications", {
+      name: "ntfy",
+      kind: "ntfy",
+      url: "https://ntfy.example/writ",
+      secret: "tk_hunter2",
+    });
+    expect([ntfy.status, ntfy.text.includes("hunter2")]).toEqual([200, false]);
+    const mail = {
+      name: "mail",
+      kind: "email",
+      from: "writ@example.org",
+      to: "a@example.org, b@example.org",
+      secret: "hunter2",
+    };
+    const refused = await post(owner, "/notifications", { ...mail, url: "https://mail.example" });
+    expect([refused.status, refused.text.includes("hunter2")]).toEqual([400, false]);
+    expect((await post(owner, "/notifications", { ...mail, url: "smtps://writ@mail.example" })).status).toBe(200);
+    const { text } = await owner.ask("GET", "/notifications");
+    expect(text).not.toContain("Copy the webhook");
+    expect((await post(owner, "/notifications/hook/removal")).text).not.toContain("hooks.example");
+    expect((await member.ask("GET", "/notifications")).status).toBe(403);
+  });
+});
+
 describe("events", () => {
   const found = (answer: Answered): readonly string[] =>
     [...answer.text.matchAll(/<a href="\/events\/\d+">([^<]+)<\/a>/g)].map(([, type]) => type as string);

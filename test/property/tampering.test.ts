@@ -199,6 +199,8 @@ describe("a database", () => {
       if (i % 50 === 0)
         expect(await verifyDataFolder(folder, { expectCheckpoints: [kept] })).toMatchObject({ ok: true });
       const db = openForTampering(folder);
+      // Indexes that look into an event's text would refuse text that is no JSON: whoever tampers takes them away.
+      db.run("DROP INDEX IF EXISTS events_about_agent");
       const { what, seq, from } = CHANGES_OF_DATABASES[i % CHANGES_OF_DATABASES.length]!(db, random);
       db.run("PRAGMA wal_checkpoint(TRUNCATE)");
       db.close();

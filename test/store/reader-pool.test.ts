@@ -21,7 +21,7 @@ beforeAll(async () => {
   }
   await store.close();
   pool = createReaderPool(databasePath(folder.path));
-});
+}, 60_000);
 afterAll(async () => {
   await pool.close();
   folder.remove();

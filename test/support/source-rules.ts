@@ -58,6 +58,7 @@ const OWNERS: readonly { readonly module: RegExp; readonly by: readonly string[]
   { module: /^(@ipld\/dag-cbor|multiformats)(\/|$)/, by: ["src/ucan/"] },
   { module: /(^|\/)(web-tree-sitter|tree-sitter-bash)(\/|$)/, by: ["src/classify/grammar.ts"] },
   { module: /^@simplewebauthn\/server(\/|$)/, by: ["src/consent/"] },
+  { module: /^nodemailer$/, by: ["src/consent/notify-mail.ts"] },
   { module: /^qrcode-generator$/, by: ["src/cli/qr-code.ts"] },
   { module: /^hyparquet(-writer)?$/, by: ["src/store/jobs/"] },
   { module: /^elysia(\/|$)/, by: ["src/http/"] },

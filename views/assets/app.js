@@ -246,6 +246,22 @@
       await refresh(form.dataset.refresh);
       toast(verdict === "approved" ? "Approved. The agent may make this call now." : "Denied. The agent is told.");
     },
+    "break-glass": async (form) => {
+      const { agent, command, minutes, reason } = fieldsOf(form);
+      const body = { agent, reason, seconds: (Number(minutes) || 1) * 60, ...(command ? { command } : {}) };
+      const { publicKey } = await callProven("POST", "/v1/admin/break-glass/challenge", body);
+      await callProven("POST", "/v1/admin/break-glass", { credential: await assertion(publicKey) });
+      await refresh(form.dataset.refresh);
+      toast("The emergency grant is open. A review is due once it ends.");
+    },
+    review: async (form) => {
+      const { emergency, comment } = fieldsOf(form);
+      const path = `/v1/admin/break-glass/${encodeURIComponent(emergency)}/review`;
+      const { publicKey } = await callProven("POST", `${path}/challenge`, { comment });
+      await callProven("POST", path, { credential: await assertion(publicKey) });
+      await refresh(form.dataset.refresh);
+      toast("The review is signed.");
+    },
     "sign-out": async () => {
       await callJson("DELETE", "/v1/session");
       sessionStorage.removeItem(PROOF_KEY);

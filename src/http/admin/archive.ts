@@ -10,7 +10,10 @@ const MAX_LIST = 500;
 const RUN_MS = 60_000;
 const SILENCE_SECONDS = 255;
 
-/** The archive of a tenant's chain: what lies in the store, and what is done about it. */
+/**
+ * The archive of a tenant's chain: what lies in the store, and what is done about it. What was begun goes on though whoever
+ * asked for it leaves: it can take longer than anybody waits.
+ */
 export const ARCHIVE_ROUTES: readonly Route[] = [
   route({
     method: "GET",
@@ -57,7 +60,7 @@ export const ARCHIVE_ROUTES: readonly Route[] = [
     handle: async (exchange, { today }) => {
       const { tenant, subject } = await exchange.manager();
       exchange.allowSilence(SILENCE_SECONDS);
-      const options = { ...(today === undefined ? {} : { today }), budgetMs: RUN_MS, signal: exchange.waitSignal() };
+      const options = { ...(today === undefined ? {} : { today }), budgetMs: RUN_MS };
       const { segments, more } = await exchange.services.archive.run(tenant, subject, options);
       return { json: { segments: segments.map(renderSegment), more } };
     },
@@ -73,7 +76,7 @@ export const ARCHIVE_ROUTES: readonly Route[] = [
     handle: async (exchange) => {
       const { tenant, subject } = await exchange.manager();
       exchange.allowSilence(SILENCE_SECONDS);
-      const found = await exchange.services.archive.check(tenant, subject, exchange.waitSignal());
+      const found = await exchange.services.archive.check(tenant, subject);
       return { json: { ok: found.problems.length === 0, ...found } };
     },
   }),
@@ -91,8 +94,7 @@ export const ARCHIVE_ROUTES: readonly Route[] = [
     handle: async (exchange, { grace_seconds: graceSeconds }) => {
       const { tenant, subject } = await exchange.manager();
       exchange.allowSilence(SILENCE_SECONDS);
-      const grace = graceSeconds === undefined ? {} : { graceSeconds };
-      const options = { ...grace, signal: exchange.waitSignal() };
+      const options = graceSeconds === undefined ? {} : { graceSeconds };
       const { stopped, ...pruned } = await exchange.services.archive.prune(tenant, subject, options);
       return { json: { ...pruned, ...(stopped === undefined ? {} : { stopped }) } };
     },
@@ -109,7 +111,7 @@ export const ARCHIVE_ROUTES: readonly Route[] = [
     handle: async (exchange, { from }) => {
       const { tenant, subject } = await exchange.manager();
       exchange.allowSilence(SILENCE_SECONDS);
-      const options = { ...(from === undefined ? {} : { from }), signal: exchange.waitSignal() };
+      const options = from === undefined ? {} : { from };
       return { json: { ...(await exchange.services.archive.restore(tenant, subject, options)) } };
     },
   }),
@@ -131,7 +133,6 @@ export const ARCHIVE_ROUTES: readonly Route[] = [
         ...(to === undefined ? {} : { to }),
         ...(passphrase === undefined ? {} : { passphrase }),
         ...(withKeys === undefined ? {} : { withKeys }),
-        signal: exchange.waitSignal(),
       });
       const { madeAt, ...backup } = made;
       return { status: 201, json: { ...backup, made_at: madeAt } };

@@ -10,6 +10,7 @@ import type { Exchange } from "../exchange.ts";
 import type { Reply } from "../reply.ts";
 import { route } from "../route.ts";
 import { anyObject, flag, integer, object, optional, text, textMap, type ValueOf } from "../shape.ts";
+import { TOOL, toAskedTool } from "./asked-tool.ts";
 import { renderDecision } from "./decision-view.ts";
 import { renderExplanation } from "./explanation-view.ts";
 
@@ -42,6 +43,7 @@ export const ASKED = {
 
 const REQUEST = object({
   ...ASKED,
+  tool: optional(TOOL),
   run: optional(text({ max: 100 })),
   explain: optional(flag("whether to say why, where the tenant lets its agents see that")),
   ttl_seconds: optional(integer(1, 300, "how long the writ is to be good; 60 unless stated")),
@@ -91,18 +93,29 @@ async function explain(exchange: Exchange, { decisionId }: Outcome): Promise<obj
 }
 
 function toAsk(exchange: Exchange, body: ValueOf<typeof REQUEST>): Ask {
-  const { run } = body;
+  const { run, tool } = body;
   return {
     principal: exchange.agent(),
-    ...readAsked(body, exchange.config.limits.maxSpoolBytes),
+    ...(tool === undefined ? readAsked(body, exchange.config.limits.maxSpoolBytes) : readTool(body, tool)),
     ...(run === undefined ? {} : { run: parseId("run", run) }),
     mint: { ttlSeconds: body.ttl_seconds ?? exchange.config.limits.writTtlSeconds },
   };
 }
 
+/** A tool's call stands alone: what it does is read from its input. */
+function readTool(
+  { command, resource, call, context }: ValueOf<typeof REQUEST>,
+  tool: ValueOf<typeof TOOL>,
+): Pick<Ask, "tool" | "claimed"> {
+  if (command !== undefined || resource !== undefined || call !== undefined) {
+    throw new WritError("invalid_argument", "`tool` stands alone, without `command`, `resource` and `call`");
+  }
+  return { tool: toAskedTool(tool), claimed: context ?? {} };
+}
+
 /** What is asked for. Throws `invalid_argument` where there is neither a command on a resource nor a call. */
 export function readAsked(
-  { command, resource, call, context }: Omit<ValueOf<typeof REQUEST>, "run" | "ttl_seconds" | "explain">,
+  { command, resource, call, context }: Omit<ValueOf<typeof REQUEST>, "run" | "ttl_seconds" | "explain" | "tool">,
   maxBodyBytes: number,
 ): Pick<Ask, "stated" | "call" | "claimed"> {
   if ((command === undefined) !== (resource === undefined)) {

@@ -11,6 +11,7 @@ export function renderDecision(outcome: Outcome, publicUrl: string): Readonly<Re
     command: target.command,
     resource: { type: target.resource.type, id: target.resource.id },
     reasons,
+    ...(outcome.limits.length === 0 ? {} : { limits: outcome.limits }),
     ...(outcome.decision === "step_up" ? { approval: renderPending(outcome.approval, publicUrl) } : {}),
     event: { seq: event.seq, hash: event.hash },
   };

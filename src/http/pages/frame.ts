@@ -5,6 +5,8 @@ import type { PageContext } from "./context.ts";
 
 /** What the menu counts at most. */
 const MAX_COUNTED = 100;
+/** Among so many of the newest emergency grants those that matter are looked for. */
+const MAX_GRANTS = 20;
 
 /** How many approvals wait, for whoever may see them. */
 export async function countPending({ exchange, tenant, may }: PageContext): Promise<number> {
@@ -14,15 +16,32 @@ export async function countPending({ exchange, tenant, may }: PageContext): Prom
 
 /** What whoever is signed in has to know on every page. */
 export async function bannersOf({ exchange, tenant }: PageContext): Promise<readonly Html[]> {
-  const held = await exchange.services.people.approvalsHeldUntil(tenant);
-  if (held === undefined) return [];
-  return [
-    notice(
-      "warn",
-      "Approvals are held",
-      html`Access was recovered from the host. Nobody approves until ${time(held)} UTC.`,
-    ),
-  ];
+  const { people, stops, emergencies } = exchange.services;
+  const [held, stopped, grants] = await Promise.all([
+    people.approvalsHeldUntil(tenant),
+    stops.list(tenant),
+    emergencies.list(tenant, MAX_GRANTS),
+  ]);
+  const banners: Html[] = [];
+  if (held !== undefined) {
+    const body = html`Access was recovered from the host. Nobody approves until ${time(held)} UTC.`;
+    banners.push(notice("warn", "Approvals are held", body));
+  }
+  if (stopped.length > 0) {
+    const isAll = stopped.some(({ target }) => target === "tenant");
+    const title = isAll ? "Everything of this tenant is stopped" : `${stopped.length} stopped`;
+    banners.push(notice("warn", title, html`<a href="/emergency">See what, and let it go on</a>`));
+  }
+  const open = grants.filter(({ state }) => state === "open").length;
+  const due = grants.filter(({ state }) => state === "review_due").length;
+  if (open > 0) {
+    banners.push(
+      notice("warn", "An emergency grant is open", html`<a href="/emergency">See for whom and until when</a>`),
+    );
+  }
+  if (due > 0)
+    banners.push(notice("warn", "A review is due", html`<a href="/emergency">Review the emergency grant</a>`));
+  return banners;
 }
 
 const MAX_NAMED = 500;

@@ -3,10 +3,16 @@ import type { DiffLine } from "#views/policies.ts";
 /** Lines around a change that are shown. */
 const CONTEXT_LINES = 3;
 /** The table of a comparison has this many cells at most: beyond that everything between the common ends is one change. */
-const MAX_CELLS = 1_000_000;
+const MAX_CELLS = 200_000;
+/** Longer texts are not compared for a page: `writ policy diff` does it. */
+const MAX_CHARACTERS = 400_000;
 
-/** The lines that differ, by their longest common subsequence, with a few lines around each change. */
-export function lineDiff(before: string, after: string): readonly DiffLine[] {
+/**
+ * The lines that differ, by their longest common subsequence, with a few lines around each change; undefined for texts that
+ * are too long to be compared between two requests.
+ */
+export function lineDiff(before: string, after: string): readonly DiffLine[] | undefined {
+  if (before.length + after.length > MAX_CHARACTERS) return undefined;
   const [left, right] = [before.split("\n"), after.split("\n")];
   let start = 0;
   while (start < left.length && start < right.length && left[start] === right[start]) start += 1;

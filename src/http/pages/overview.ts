@@ -1,3 +1,4 @@
+import type { ArchiveStatus } from "#src/archive/archive.ts";
 import { MAX_DAYS } from "#src/audit/overview.ts";
 import { askLine } from "#views/approvals.ts";
 import { html } from "#views/html.ts";
@@ -59,11 +60,28 @@ async function modelOf(context: PageContext, days: number, steps: readonly First
         ? html`<p class="muted">Nothing waits. When a policy asks for a person, the call shows here at once.</p>`
         : html`<ul class="plain queue">${entries.map((entry) => html`<li>${askLine(entry, now)}</li>`)}</ul>`,
     steps,
-    chainFacts: checkpoints.map(({ size, at }): readonly [string, string] => [
-      "Checkpoint",
-      `${size} events, ${at.slice(0, 16).replace("T", " ")} UTC`,
-    ]),
+    chainFacts: [
+      ...checkpoints.map(({ size, at }): readonly [string, string] => [
+        "Checkpoint",
+        `${size} events, ${at.slice(0, 16).replace("T", " ")} UTC`,
+      ]),
+      ...(await archiveFacts(context)),
+    ],
   };
+}
+
+const ARCHIVE_WORDS: Readonly<Record<ArchiveStatus["state"], string>> = {
+  ok: "in order",
+  failing: "failing, as `writ archive status` tells",
+  damaged: "damaged, as `writ archive status` tells",
+  late: "late",
+  off: "off",
+};
+
+async function archiveFacts({ exchange, tenant, may }: PageContext): Promise<readonly (readonly [string, string])[]> {
+  if (!may("archive.read")) return [];
+  const { state, archivedThrough } = await exchange.services.archive.status(tenant);
+  return [["Archive", state === "off" ? "off" : `${ARCHIVE_WORDS[state]}, through event ${archivedThrough}`]];
 }
 
 /** What is left to do before an agent can work; nothing once all is done. */

@@ -1,8 +1,8 @@
 import type { Json } from "#src/base/canonical-json.ts";
 import { invariant, isWritError, type WritError } from "#src/base/errors.ts";
 import type { Permission } from "#src/identity/roles.ts";
-import type { Html } from "#views/html.ts";
-import { type Frame, renderNarrow, renderPage } from "#views/layout.ts";
+import { type Html, join } from "#views/html.ts";
+import { type Frame, pendingCount, renderNarrow, renderPage } from "#views/layout.ts";
 import { errorPage } from "#views/session.ts";
 import { ERROR_STATUS, INTERNAL_CODES } from "../error-status.ts";
 import type { Exchange } from "../exchange.ts";
@@ -90,7 +90,10 @@ export function fragment<Query>(declared: {
     produces: "text/html",
     answers: { 200: "The part of the page" },
     finish: finishFragment,
-    handle: async (exchange, _body, asked) => htmlReply(await draw(contextOf(exchange), asked)),
+    handle: async (exchange, _body, asked) => {
+      const context = contextOf(exchange);
+      return htmlReply(await withCount(context, await draw(context, asked)));
+    },
   });
 }
 
@@ -147,7 +150,7 @@ export function action<Result>(declared: {
       try {
         const result = await perform(ask, form, context);
         const headers = said === undefined ? {} : { "writ-said": encodeURIComponent(said) };
-        return htmlReply(await draw(context, { ok: true, result }), headers);
+        return htmlReply(await withCount(context, await draw(context, { ok: true, result })), headers);
       } catch (error) {
         if (drawsFailure !== true || !isWritError(error) || INTERNAL_CODES.has(error.code)) throw error;
         const drawn = await draw(context, { ok: false, error, form });
@@ -187,6 +190,11 @@ export function openPage(path: string, summary: string, draw: () => Drawn): Rout
       return htmlReply(renderNarrow(ASSET_ADDRESSES, title, body));
     },
   });
+}
+
+/** A part of a page, and with it what the menu counts. */
+async function withCount(context: PageContext, drawn: Html): Promise<Html> {
+  return join([drawn, pendingCount(await countPending(context), true)]);
 }
 
 /** Markup as an answer. */

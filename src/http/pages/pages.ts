@@ -5,7 +5,9 @@ import { agentPages } from "./agents.ts";
 import { approvalPages } from "./approvals.ts";
 import { SERVE_ASSET } from "./assets.ts";
 import { connectionPages } from "./connections.ts";
+import { emergencyPages } from "./emergency.ts";
 import { eventPages } from "./events.ts";
+import { notificationPages } from "./notifications.ts";
 import { OVERVIEW_PAGES } from "./overview.ts";
 import type { AdminRoutes } from "./page.ts";
 import { peoplePages } from "./people.ts";
@@ -38,5 +40,7 @@ export function pageRoutes(api: readonly Route[]): readonly Route[] {
     ...accountPages(admin),
     ...eventPages(admin),
     ...settingPages(admin),
+    ...notificationPages(admin),
+    ...emergencyPages(admin),
   ];
 }

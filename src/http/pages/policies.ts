@@ -211,6 +211,6 @@ async function versionModel(context: PageContext): Promise<Parameters<typeof ver
   };
 }
 
-async function diffAgainstActive(context: PageContext, source: string): Promise<readonly DiffLine[]> {
+async function diffAgainstActive(context: PageContext, source: string): Promise<readonly DiffLine[] | undefined> {
   return lineDiff((await activeVersion(context))?.source ?? "", source);
 }

@@ -31,6 +31,7 @@ export function settingPages(admin: AdminRoutes): readonly Route[] {
       perform: (ask, form) =>
         ask(configure, {
           require_proof: form.text("require_proof") !== undefined,
+          explain_to_agents: form.text("explain_to_agents") !== undefined,
         }),
       drawsFailure: true,
       draw: (context, outcome) => draw(context, outcome.ok ? {} : { form: failedForm(outcome) }),
@@ -59,13 +60,14 @@ export function settingPages(admin: AdminRoutes): readonly Route[] {
 async function modelOf({ exchange, tenant, may, now }: PageContext): Promise<SettingsModel> {
   const { tenants, tokens, instance } = exchange.services;
   const row = await tenants.show(tenant);
-  const { requireProof } = settingsOf(row);
+  const { requireProof, explainToAgents } = settingsOf(row);
   const all = may("tokens.read") ? await tokens.list(tenant, { limit: MAX_TOKENS }) : [];
   return {
     requireProof,
-    explainToAgents: undefined,
+    explainToAgents,
     mayWrite: may("settings.write"),
     mayReadTokens: may("tokens.read"),
+    mayReadNotifications: may("notifications.read"),
     mayWriteTokens: may("tokens.write"),
     tokens: all.filter(({ kind }) => kind !== "agent"),
     issued: undefined,

@@ -1,5 +1,8 @@
 import { toRfc3339 } from "#src/base/clock.ts";
-import { WritError } from "#src/base/errors.ts";
+import type { ErrorCode } from "#src/base/error-codes.ts";
+import { isWritError } from "#src/base/errors.ts";
+import type { TenantId } from "#src/base/ids.ts";
+import type { Exchange } from "../exchange.ts";
 import { type Route, route } from "../route.ts";
 import { object, optional, text } from "../shape.ts";
 import { sessionCookie } from "./cookie.ts";
@@ -20,8 +23,8 @@ export const SESSION_ROUTES: readonly Route[] = [
     body: object({ link: LINK }),
     answers: { 200: "What it is for, who it is for, and when it expires" },
     errors: ["link_invalid"],
-    handle: async ({ services }, { link }) => {
-      const view = await services.enrolment.describe(link);
+    handle: async (exchange, { link }) => {
+      const view = await counted(exchange, () => exchange.services.enrolment.describe(link));
       return {
         json: {
           kind: view.kind,
@@ -61,7 +64,8 @@ export const SESSION_ROUTES: readonly Route[] = [
     errors: ["link_invalid", "passkey_refused"],
     handle: async (exchange, { link, credential, passkey_name: name = "Passkey" }) => {
       const { enrolment } = exchange.services;
-      return signedInReply(exchange, await enrolment.enrol(link, credential, name, exchange.client()));
+      const signedIn = await counted(exchange, () => enrolment.enrol(link, credential, name, exchange.client()));
+      return signedInReply(exchange, signedIn);
     },
   }),
   route({
@@ -73,8 +77,8 @@ export const SESSION_ROUTES: readonly Route[] = [
     body: object({ code: text({ max: 100 }) }),
     answers: { 201: "The link, good for 15 minutes" },
     errors: ["link_invalid"],
-    handle: async ({ services }, { code }) => {
-      const link = await services.recovery.useCode(code);
+    handle: async (exchange, { code }) => {
+      const link = await counted(exchange, () => exchange.services.recovery.useCode(code));
       return { status: 201, json: { url: link.url, expires_at: toRfc3339(link.expiresAt) } };
     },
   }),
@@ -99,20 +103,12 @@ export const SESSION_ROUTES: readonly Route[] = [
     handle: async (exchange, { credential }) => {
       const { services, caller } = exchange;
       const before = caller.kind === "person" ? caller.principal : undefined;
-      try {
-        return signedInReply(exchange, await services.signIn.signIn(credential, exchange.client(), before));
-      } catch (error) {
-        if (error instanceof WritError && error.code === "passkey_refused") {
-          const tenant = await services.signIn.tenantOf(credential);
-          services.tally.count({
-            tenant: tenant ?? services.instance.tenant,
-            type: "session.refused",
-            actor: "system",
-            data: { code: error.code },
-          });
-        }
-        throw error;
-      }
+      const signedIn = await counted(
+        exchange,
+        () => services.signIn.signIn(credential, exchange.client(), before),
+        () => services.signIn.tenantOf(credential),
+      );
+      return signedInReply(exchange, signedIn);
     },
   }),
   route({
@@ -203,3 +199,23 @@ export const SESSION_ROUTES: readonly Route[] = [
     },
   }),
 ];
+
+/** Codes that tell somebody from outside that what they hold opens nothing. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["passkey_refused", "link_invalid"]);
+
+/** Lets somebody in, and counts a refusal in the chain of the tenant that it is about, where that is known; else in the instance's. */
+async function counted<Result>(
+  { services }: Exchange,
+  enter: () => Promise<Result>,
+  tenantOf: () => Promise<TenantId | undefined> = async () => undefined,
+): Promise<Result> {
+  try {
+    return await enter();
+  } catch (error) {
+    if (isWritError(error) && REFUSALS.has(error.code)) {
+      const tenant = (await tenantOf()) ?? services.instance.tenant;
+      services.tally.count({ tenant, type: "session.refused", actor: "system", data: { code: error.code } });
+    }
+    throw error;
+  }
+}

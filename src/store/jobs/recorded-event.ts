@@ -30,6 +30,13 @@ const DENIALS: ReadonlyMap<string, DenyReason> = new Map([
   ["no_policies", "no_policies"],
   ["policy_error", "policy_error"],
   ["request_mismatch", "request_mismatch"],
+  // What matrix and gates refuse, a built-in policy forbids.
+  ["file_closed", "forbidden"],
+  ["file_invalid", "forbidden"],
+  ["limit_reached", "forbidden"],
+  ["role_needed", "forbidden"],
+  ["tool_input_invalid", "forbidden"],
+  ["unknown_tool", "forbidden"],
   ["policies_stale", "policies_stale"],
 ]);
 /** Policies asked for a person, and the answer was still no. */

@@ -213,9 +213,12 @@ function openValue(tenant: TenantId, eventId: string, member: string, value: Per
   }
 }
 
+/** Undefined for an agent that was erased: it goes by another name since. */
 function readAgentName(db: Database, tenant: TenantId, agent: string): string | undefined {
   const row = db
-    .query<{ name: string }, [string, string]>("SELECT name FROM agents WHERE tenant_id = ? AND agent_id = ?")
+    .query<{ name: string }, [string, string]>(
+      "SELECT name FROM agents JOIN subject_keys USING (tenant_id, subject_id) WHERE tenant_id = ? AND agent_id = ?",
+    )
     .get(tenant, agent);
   return row?.name;
 }

@@ -1,0 +1,80 @@
+import { fromBase64Url, toBase64, utf8 } from "#src/base/bytes.ts";
+import { canonicalize, type JsonObject } from "#src/base/canonical-json.ts";
+import { hmacSha256 } from "#src/crypto/hash.ts";
+import type { NoticeOccasion } from "#src/store/notifications.ts";
+import type { ChannelSettings } from "./notify-channel.ts";
+
+/** What is told: that something waits, and where to look. Never the call itself, and nothing that decides. */
+export interface Notice {
+  /** The same for each attempt to deliver it. */
+  readonly id: string;
+  readonly occasion: NoticeOccasion | "test";
+  readonly title: string;
+  readonly text: string;
+  /** The page that shows it. */
+  readonly url: string;
+  /** Id of the approval or emergency. */
+  readonly about: string;
+}
+
+/** A request that tells. */
+export interface NoticeRequest {
+  readonly origin: string;
+  readonly target: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: Uint8Array;
+}
+
+const JSON_HEADER = ["content-type", "application/json"] as const;
+
+/**
+ * The request by which a channel that is no mailbox tells a notice. A webhook's is signed as Standard Webhooks 1.0.0 has it:
+ * `webhook-signature: v1,base64(HMAC-SHA256(secret, id "." timestamp "." body))`.
+ *
+ * @param nowSeconds since 1970; of the attempt
+ */
+export function noticeRequest(
+  settings: Exclude<ChannelSettings, { kind: "email" }>,
+  notice: Notice,
+  nowSeconds: number,
+): NoticeRequest {
+  const { origin, pathname, search } = new URL(settings.url);
+  const path = `${pathname}${search}`;
+  const { title, text, url } = notice;
+  const said = `${title}\n${text}\n${url}`;
+  const asJson = (value: JsonObject): Uint8Array => utf8(canonicalize(value));
+  switch (settings.kind) {
+    case "webhook": {
+      const { id, occasion, about } = notice;
+      const body = asJson({ type: `writ.${occasion}`, about, title, text, url });
+      const signed = utf8(`${id}.${nowSeconds}.${new TextDecoder().decode(body)}`);
+      const signature = toBase64(hmacSha256(fromBase64Url(settings.secret), signed));
+      const headers = [
+        JSON_HEADER,
+        ["webhook-id", id],
+        ["webhook-timestamp", String(nowSeconds)],
+        ["webhook-signature", `v1,${signature}`],
+      ] as const;
+      return { origin, target: path, headers, body };
+    }
+    case "slack": {
+      // Slack reads `&`, `<` and `>` as markup; nothing else in plain text is.
+      const plain = said.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+      return { origin, target: path, headers: [JSON_HEADER], body: asJson({ text: plain }) };
+    }
+    case "telegram": {
+      const target = `${pathname.replace(/\/$/, "")}/bot${settings.token}/sendMessage`;
+      const body = asJson({ chat_id: settings.chat, text: said, link_preview_options: { is_disabled: true } });
+      return { origin, target, headers: [JSON_HEADER], body };
+    }
+    case "ntfy": {
+      const headers: (readonly [string, string])[] = [
+        ["content-type", "text/plain; charset=utf-8"],
+        ["title", title],
+        ["click", url],
+        ...(settings.token === undefined ? [] : [["authorization", `Bearer ${settings.token}`] as const]),
+      ];
+      return { origin, target: path, headers, body: utf8(text) };
+    }
+  }
+}
