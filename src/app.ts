@@ -15,6 +15,7 @@ import { type AddressPolicy, createAddressPolicy } from "#src/io/addresses.ts";
 import { createDialer, type Dialer, listenerAddresses } from "#src/io/dial.ts";
 import { ensureFolder } from "#src/io/durable-file.ts";
 import { acquireFolderLock } from "#src/io/folder-lock.ts";
+import { openTlsAuthority } from "#src/io/tls-authority.ts";
 import { createScheduler, type Scheduler } from "#src/scheduler/scheduler.ts";
 import { createShutdown } from "#src/scheduler/shutdown.ts";
 import { createServices, type Services } from "#src/services.ts";
@@ -28,7 +29,7 @@ import { forgetExpiredWrits } from "#src/store/writs.ts";
 import { createMetrics } from "#src/telemetry/metrics.ts";
 import { startProcessMetrics } from "#src/telemetry/process-metrics.ts";
 import { createWritMetrics, type WritMetrics } from "#src/telemetry/requests.ts";
-import { createTelemetryStore } from "#src/telemetry/telemetry-store.ts";
+import { createTelemetryStore, type TelemetryStore } from "#src/telemetry/telemetry-store.ts";
 
 /** What an application is started with. Clock, ids and resolver are handed in by tests. */
 export interface AppOptions {
@@ -84,8 +85,10 @@ export async function startApp(options: AppOptions): Promise<App> {
     const registry = createMetrics();
     const metrics = createWritMetrics(registry);
     shutdown.add("process metrics", startProcessMetrics(registry, clock.now()));
-    const telemetry = createTelemetryStore({ dataFolder: config.dataFolder, metrics: registry, log });
-    shutdown.add("telemetry", () => telemetry.close());
+    const telemetry = config.keepsTelemetry
+      ? createTelemetryStore({ dataFolder: config.dataFolder, metrics: registry, log })
+      : undefined;
+    shutdown.add("telemetry", () => telemetry?.close());
 
     const path = databasePath(config.dataFolder);
     const writer = await startWriter(path, keyMaterial, config, clock, metrics, log);
@@ -124,8 +127,9 @@ export async function startApp(options: AppOptions): Promise<App> {
     shutdown.add("tally", () => services.tally.flush());
     await settleFormerRun(services, log);
 
-    const scheduler = startScheduler({ services, clock, ids, log, metrics, capacity, telemetry });
+    const scheduler = startScheduler({ services, config, clock, ids, log, metrics, capacity, telemetry });
     shutdown.add("notifications", () => services.notifications.stop());
+    shutdown.add("streams", () => services.streams.stop());
     shutdown.add("scheduler", () => scheduler.stop());
     const http = await startHttp({
       services,
@@ -137,6 +141,9 @@ export async function startApp(options: AppOptions): Promise<App> {
       registry,
       capacity,
       listen: options.listen ?? "tcp",
+      ...(config.forward === undefined
+        ? {}
+        : { forwarding: { dialer, authority: await openTlsAuthority(config.dataFolder, clock) } }),
     });
     setListeners(http);
     return {
@@ -222,9 +229,8 @@ function startDialer(
   return {
     dialer,
     setListeners: (http) => {
-      const listener = http.listener;
-      if (listener === undefined) return;
-      policy = createAddressPolicy({ grantedRanges, ownAddresses: listenerAddresses(listener) });
+      const listeners = [http.listener, http.forward].filter((listener) => listener !== undefined);
+      policy = createAddressPolicy({ grantedRanges, ownAddresses: listeners.flatMap(listenerAddresses) });
     },
   };
 }
@@ -236,12 +242,13 @@ async function settleFormerRun(services: Services, log: Log): Promise<void> {
 
 interface ScheduledParts {
   readonly services: Services;
+  readonly config: Config;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly log: Log;
   readonly metrics: WritMetrics;
   readonly capacity: ReturnType<typeof createCapacity>;
-  readonly telemetry: ReturnType<typeof createTelemetryStore>;
+  readonly telemetry: TelemetryStore | undefined;
 }
 
 /** An ended session is dead at once; its row is kept so long. */
@@ -249,23 +256,42 @@ const ENDED_SESSION_MARGIN_MS = 86_400_000;
 /** A used writ is remembered this much longer than it is good, for clocks that are set back. */
 const USED_WRIT_MARGIN_MS = 3_600_000;
 
-function startScheduler({ services, clock, ids, log, metrics, capacity, telemetry }: ScheduledParts): Scheduler {
+function startScheduler({
+  services,
+  config,
+  clock,
+  ids,
+  log,
+  metrics,
+  capacity,
+  telemetry,
+}: ScheduledParts): Scheduler {
   const { reader, recorder, tally, approvals, emergencies, notifications } = services;
   const scheduler = createScheduler({
     log,
     random: () => new DataView(Uint8Array.from(ids.random(4)).buffer).getUint32(0) / 2 ** 32,
+    now: clock.now,
+    journal: services.jobs.journal,
     onRun: ({ job, outcome }) => metrics.jobs.increment(job, outcome),
   });
+  services.jobs.use(scheduler);
   const eachTenant = async (run: (tenant: Awaited<ReturnType<typeof readTenants>>[number]) => unknown) => {
     for (const tenant of await readTenants(reader)) await run(tenant);
   };
   scheduler.add({ name: "disk space", everyMs: 5000, run: capacity.measure });
-  scheduler.add({ name: "tallies", everyMs: 60_000, run: tally.flush });
-  scheduler.add({ name: "witnesses", everyMs: 300_000, run: () => services.witnesses.sendNewest() });
-  scheduler.add({ name: "checkpoints", everyMs: 60_000, run: () => services.checkpoints.makeDue() });
-  scheduler.add({ name: "backup", everyMs: 600_000, run: services.backups.createDue });
-  scheduler.add({ name: "archive", everyMs: 60_000, run: services.archive.runAll });
-  scheduler.add({ name: "telemetry", everyMs: 60_000, run: () => telemetry.snapshot(clock.now()) });
+  scheduler.add({ name: "tallies", everyMs: 60_000, isKept: true, run: tally.flush });
+  scheduler.add({ name: "witnesses", everyMs: 300_000, isKept: true, run: () => services.witnesses.sendNewest() });
+  scheduler.add({ name: "checkpoints", everyMs: 60_000, isKept: true, run: () => services.checkpoints.makeDue() });
+  if (config.backup !== undefined && config.backupSchedule !== undefined) {
+    const make = async (signal: AbortSignal) => void (await services.backups.create("system", { signal }));
+    scheduler.add({ name: "backup", cron: config.backupSchedule, isKept: true, run: make });
+  } else {
+    scheduler.add({ name: "backup", everyMs: 600_000, isKept: true, run: services.backups.createDue });
+  }
+  scheduler.add({ name: "archive", everyMs: 60_000, isKept: true, run: services.archive.runAll });
+  if (telemetry !== undefined) {
+    scheduler.add({ name: "telemetry", everyMs: 60_000, run: () => telemetry.snapshot(clock.now()) });
+  }
   scheduler.add({
     name: "overdue approvals",
     everyMs: 10_000,
@@ -287,6 +313,15 @@ function startScheduler({ services, clock, ids, log, metrics, capacity, telemetr
       }),
   });
   scheduler.add({
+    name: "streams",
+    everyMs: 2000,
+    // Not waited for, as notifications are not.
+    run: () =>
+      eachTenant(({ tenantId }) => {
+        services.streams.sendDue(tenantId).catch((error: unknown) => log.error("streams failed", error));
+      }),
+  });
+  scheduler.add({
     name: "overdue emergencies",
     everyMs: 10_000,
     run: () => eachTenant(({ tenantId }) => emergencies.closeOverdue(tenantId)),
@@ -294,12 +329,14 @@ function startScheduler({ services, clock, ids, log, metrics, capacity, telemetr
   scheduler.add({
     name: "used writs",
     everyMs: 600_000,
+    isKept: true,
     run: () =>
       eachTenant(({ tenantId }) => recorder.touch([forgetExpiredWrits(tenantId, clock.now() - USED_WRIT_MARGIN_MS)])),
   });
   scheduler.add({
     name: "ended sessions",
-    everyMs: 3_600_000,
+    cron: "17 * * * *",
+    isKept: true,
     run: () =>
       eachTenant(({ tenantId }) =>
         recorder.touch([forgetEndedSessions(tenantId, clock.now() - ENDED_SESSION_MARGIN_MS)]),

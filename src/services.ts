@@ -4,11 +4,16 @@ import { createBackups } from "#src/archive/backups.ts";
 import { openArchive, STAGING_FOLDER } from "#src/archive/open-archive.ts";
 import { createAudit } from "#src/audit/audit.ts";
 import { createCheckpoints } from "#src/audit/checkpoints.ts";
+import { createSubjects } from "#src/audit/erasure.ts";
+import { createEvidence } from "#src/audit/evidence.ts";
+import { createScheduledJobs } from "#src/audit/jobs.ts";
 import { createOverviews } from "#src/audit/overview.ts";
 import { createProofs } from "#src/audit/proofs.ts";
 import { createRecorder, type Recorder } from "#src/audit/recorder.ts";
+import { createStreams } from "#src/audit/streams.ts";
 import { createTally } from "#src/audit/tally.ts";
 import { createWitnesses } from "#src/audit/witnesses.ts";
+import { toHex } from "#src/base/bytes.ts";
 import type { Clock } from "#src/base/clock.ts";
 import { WritError } from "#src/base/errors.ts";
 import type { IdSource } from "#src/base/ids.ts";
@@ -43,6 +48,7 @@ import { createPolicyBuilder } from "#src/decision/policy-builder.ts";
 import { createPolicyBundles } from "#src/decision/policy-bundles.ts";
 import { createPolicyPolling } from "#src/decision/policy-polling.ts";
 import { createPolicySchemas } from "#src/decision/policy-schemas.ts";
+import { createPolicyTestRuns } from "#src/decision/policy-test-runs.ts";
 import { createPolicyValidator } from "#src/decision/policy-validator.ts";
 import { createPolicyVersions } from "#src/decision/policy-versions.ts";
 import { createPolicyReplays } from "#src/decision/replays.ts";
@@ -58,6 +64,7 @@ import { createConnectionTester } from "#src/gateway/test-connection.ts";
 import type { HttpServices } from "#src/http/services.ts";
 import { createAgents } from "#src/identity/agents.ts";
 import { createAuthenticator } from "#src/identity/authenticate.ts";
+import { createDevices } from "#src/identity/devices.ts";
 import { createInvitations } from "#src/identity/invitations.ts";
 import { createPeople } from "#src/identity/people.ts";
 import { createRecovery } from "#src/identity/recovery.ts";
@@ -68,6 +75,10 @@ import type { Dialer } from "#src/io/dial.ts";
 import { createAuthorizer } from "#src/policy/authorizer.ts";
 import { loadCedar } from "#src/policy/cedar.ts";
 import { createFileGates } from "#src/runs/file-gates.ts";
+import { createOfflinePolicies } from "#src/runs/offline-policies.ts";
+import { createReceipts } from "#src/runs/receipts.ts";
+import { createRuns } from "#src/runs/runs.ts";
+import { createTimelines } from "#src/runs/timeline.ts";
 import { createToolGovernor } from "#src/runs/tool-governor.ts";
 import { createToolMatrices } from "#src/runs/tool-matrix.ts";
 import { readTenants } from "#src/store/instance.ts";
@@ -180,12 +191,14 @@ export async function createServices(ground: Ground): Promise<Services> {
     instanceTenant: instance.tenant,
     ownFolders: [resolve(config.dataFolder)],
   });
+  const scrubber = createScrubber(connections);
+  const runs = createRuns({ recorder, reader, keys, scrubber, ids, clock });
   const toolMatrices = createToolMatrices({ recorder, reader, clock });
   const authority = createAuthority({
     reader,
     connections,
     connectors,
-    hostGround: { loadClassifier: loadShellClassifier, scrubber: createScrubber(connections) },
+    hostGround: { loadClassifier: loadShellClassifier, scrubber },
     epochOf,
   });
   const authorizer = createAuthorizer({ maxSets: MAX_POLICY_SETS });
@@ -199,6 +212,7 @@ export async function createServices(ground: Ground): Promise<Services> {
       approvals,
       emergencies,
       governor: createToolGovernor({ matrices: toolMatrices, gates: fileGates, reader, recorder }),
+      reader,
       recorder,
       keyring,
       ids,
@@ -241,7 +255,9 @@ export async function createServices(ground: Ground): Promise<Services> {
     limits,
     checkCapacity,
   });
-  const validator = createPolicyValidator({ ground: createSchemaGround({ connectors, reader }), reader, pool });
+  const schemaGround = createSchemaGround({ connectors, reader });
+  const validator = createPolicyValidator({ ground: schemaGround, reader, pool });
+  const policies = createPolicyVersions({ recorder, reader, pool, validator, authority, clock });
   const policyBundles = createPolicyBundles({ recorder, reader, pool, validator, clock });
   const proofs = createProofs(reader);
   const storeNetwork = {
@@ -249,8 +265,13 @@ export async function createServices(ground: Ground): Promise<Services> {
     now: clock.now,
     random: () => new DataView(Uint8Array.from(ids.random(4)).buffer).getUint32(0) / 2 ** 32,
   };
+  const evidence = createEvidence({ recorder, reader, pool, keys, clock });
   const agents = createAgents({ recorder, reader, keys, ids, clock });
   return {
+    devices: createDevices({ recorder, reader, keys, ids, clock }),
+    runs,
+    receipts: createReceipts({ recorder, reader, runs, keys, scrubber, ids, clock }),
+    timelines: createTimelines({ reader, runs, keys }),
     instance,
     authenticator: createAuthenticator({ reader, clock, epochOf }),
     tenants,
@@ -267,8 +288,14 @@ export async function createServices(ground: Ground): Promise<Services> {
     connectors,
     fileGates,
     toolMatrices,
+    offlinePolicies: createOfflinePolicies({
+      matrices: toolMatrices,
+      gates: fileGates,
+      signer: rotation.signer,
+      clock,
+    }),
     connectionTester: createConnectionTester({ connections, dialer, recorder }),
-    policies: createPolicyVersions({ recorder, reader, pool, validator, authority, clock }),
+    policies,
     policyBundles,
     policyPolling: createPolicyPolling({
       bundles: policyBundles,
@@ -280,12 +307,13 @@ export async function createServices(ground: Ground): Promise<Services> {
       openStore: createBundleSources(dialer, clock, ids),
     }),
     policyBuilder: createPolicyBuilder(pool),
+    policyTests: createPolicyTestRuns({ ground: schemaGround, versions: policies, reader, pool }),
     policySchemas: createPolicySchemas({ recorder, reader, validator, clock }),
     explanations: createExplanations({ authority, agents, opener: keys, recorder, reader, pool, clock }),
     shadows: createShadows({ recorder, reader, pool, clock }),
-    replays: createPolicyReplays({ keys, reader, pool }),
+    replays: createPolicyReplays({ keys, reader, pool, validator }),
     approvals,
-    approvalDecisions: createApprovalDecisions(vouching),
+    approvalDecisions: createApprovalDecisions({ ...vouching, detailsOf: approvals.summary }),
     approvalFeed: vouching.feed,
     approverGroups: createApproverGroups(recorder, reader),
     emergencies,
@@ -339,6 +367,37 @@ export async function createServices(ground: Ground): Promise<Services> {
       network: storeNetwork,
     }),
     audit: createAudit({ pool, reader, opener: keys, clock }),
+    evidence,
+    jobs: createScheduledJobs({
+      recorder,
+      reader,
+      clock,
+      instanceTenant: instance.tenant,
+      processId: toHex(ids.random(8)),
+    }),
+    streams: createStreams({
+      recorder,
+      reader,
+      keys,
+      dialer,
+      ids,
+      clock,
+      hostname: new URL(publicUrl).hostname,
+      folder: join(config.dataFolder, "streams"),
+      observe: (tenant, name, lag) => metrics.streamLag.set(lag, tenant, name),
+    }),
+    subjects: createSubjects({
+      recorder,
+      reader,
+      evidence,
+      clock,
+      instanceTenant: instance.tenant,
+      forgetKeys: keys.forget,
+      profileOf: async (tenant, person) => {
+        const { name, email } = await people.show(tenant, person);
+        return { name, email };
+      },
+    }),
     overviews: createOverviews({ pool, reader, clock }),
     recorder,
     tally: createTally(recorder, log),

@@ -75,6 +75,10 @@ export interface ApprovalModel {
   readonly body: { readonly text: string; readonly isText: boolean; readonly redactions: number } | undefined;
   /** Earlier requests of this agent by what became of them. */
   readonly history: readonly (readonly [outcome: string, count: number])[];
+  /** The agent as it is now; undefined where it is gone or whoever looks may not see it. */
+  readonly agent:
+    | { readonly createdAt: number; readonly groups: readonly string[]; readonly status: string }
+    | undefined;
   /** Who decided, by name. */
   readonly decidedBy: string | undefined;
   readonly now: number;
@@ -98,7 +102,7 @@ export function approvalPage(model: ApprovalModel): Html {
 /** The part that changes when it is decided. */
 export function approvalBody(model: ApprovalModel): Html {
   const { approval } = model;
-  return html`<div id="approval" class="grid-side" data-live data-stream="/v1/admin/approvals/stream" data-address="${path`/approvals/${approval.id}/body`}"><div class="stack-5">${callCard(model)}${whyCard(model)}</div><aside class="stack-5">${
+  return html`<div id="approval" class="grid-side" data-live data-stream="/v1/admin/approvals/stream" data-address="${path`/approvals/${approval.id}/body`}"><div class="stack-5">${claimsCard(model)}${callCard(model)}${whyCard(model)}</div><aside class="stack-5">${
     approval.state === "pending" ? decideCard(model) : outcomeCard(model)
   }${agentCard(model)}</aside></div>`;
 }
@@ -149,8 +153,30 @@ function bodyPart(size: number, body: ApprovalModel["body"]): Html {
   return html`${note}${body.text.length > FOLD_CHARACTERS ? fold(`${title}: show it`, shown) : html`<div class="stack"><h3>${title}</h3>${shown}</div>`}`;
 }
 
+/** What the agent says of its call: its word, set apart from what Writ derived from the call itself. */
+function claimsCard({ details }: ApprovalModel): Html {
+  const { purpose, ...claims } = claimsOf(details);
+  const others = Object.entries(claims);
+  return card(
+    "What the agent says",
+    html`${
+      purpose === undefined
+        ? html`<p class="muted">It states no purpose.</p>`
+        : html`<blockquote class="claim"><p class="visually-hidden">Purpose:</p><p>${claimText(purpose)}</p></blockquote>`
+    }${others.length === 0 ? undefined : facts(others.map(([name, value]): Fact => [name, claimText(value)]))}`,
+    badge("its word, not checked", "warn"),
+  );
+}
+
+function claimsOf({ claimed }: ApprovalDetails): Readonly<Record<string, unknown>> {
+  return typeof claimed === "object" && claimed !== null && !Array.isArray(claimed) ? { ...claimed } : {};
+}
+
+function claimText(value: unknown): Html {
+  return typeof value === "string" ? html`<span class="verbatim">${value}</span>` : code(JSON.stringify(value));
+}
+
 function whyCard({ approval, details }: ApprovalModel): Html {
-  const claimed = Object.entries((details.claimed ?? {}) as Readonly<Record<string, unknown>>);
   const { terms } = approval;
   return card(
     "Why you are asked",
@@ -167,22 +193,23 @@ function whyCard({ approval, details }: ApprovalModel): Html {
       ],
       terms.quorum > 1 && ["Needed", `${terms.quorum} people, ${approval.votes} said yes`],
       terms.approvers.length > 0 && ["Who may", terms.approvers.map((groups) => groups.join(" or ")).join(", and ")],
-      ...claimed.map(
-        ([name, value]): Fact => [html`Agent says: ${name}`, typeof value === "string" ? value : JSON.stringify(value)],
-      ),
     ]),
-    claimed.length === 0 ? undefined : badge("claims are not checked", "warn"),
   );
 }
 
-function agentCard({ approval, details, history }: ApprovalModel): Html {
+function agentCard({ approval, details, history, agent, now }: ApprovalModel): Html {
   return card(
     "Who asks",
-    html`<p><a href="${path`/agents/${approval.agent}`}">${details.agentName}</a></p>${
-      history.length === 0
-        ? html`<p class="muted small-text">Its first request for a person.</p>`
-        : html`<p class="muted small-text">Earlier requests: ${history.map(([outcome, count]) => `${count} ${outcome}`).join(", ")}.</p>`
-    }`,
+    html`${facts([
+      ["Agent", html`<a href="${path`/agents/${approval.agent}`}">${details.agentName}</a>`],
+      agent !== undefined && ["Here since", relative(agent.createdAt, now)],
+      agent !== undefined && agent.groups.length > 0 && ["Groups", agent.groups.join(", ")],
+      agent !== undefined && agent.status !== "active" && ["State", stateBadge(agent.status)],
+      [
+        "Asked a person before",
+        history.length === 0 ? "never" : history.map(([outcome, count]) => `${count} ${outcome}`).join(", "),
+      ],
+    ])}<p class="small-text"><a href="${withQuery("/events", { agent: details.agentName, type: "decision" })}">Everything it asked for</a></p>`,
   );
 }
 

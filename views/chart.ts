@@ -4,7 +4,7 @@ import { type Html, html } from "./html.ts";
 import { fold, table } from "./parts.ts";
 
 /** Outcomes as people call them. */
-export const OUTCOME_WORDS: Readonly<Record<OutcomeName, string>> = {
+const OUTCOME_WORDS: Readonly<Record<OutcomeName, string>> = {
   allow: "Allowed",
   step_up: "Sent to a person",
   deny: "Denied",

@@ -1,7 +1,7 @@
 import type { EventView } from "#src/audit/event-view.ts";
 import { path, withQuery } from "./address.ts";
 import { select, submit } from "./form.ts";
-import { type Content, type Html, html } from "./html.ts";
+import { attribute, type Content, type Html, html } from "./html.ts";
 import { REASON_WORDS } from "./overview.ts";
 import {
   badge,
@@ -62,7 +62,12 @@ const TYPES: readonly (readonly [value: string, label: string])[] = [
 /** The page of events. */
 export function eventsPage(model: EventsModel): Html {
   const { query } = model;
-  return html`${pageHead("Events", "Every decision and every change, in a chain that anyone can verify offline.", html`<a class="button" href="/events/export" download>Export the evidence</a>`)}<section class="card"><form class="filters" method="get" action="/events" hx-get="/events/list" hx-target="#events" hx-swap="outerHTML" hx-trigger="submit, change" role="search" aria-label="Events">${select("events", { name: "type", label: "Type", required: true, value: query.type ?? "" }, withCurrent(query.type))}${agentField(query.agent)}${dateField("since", "From (UTC)", query.since)}${dateField("until", "Until (UTC)", query.until)}<div class="form-end">${submit("Search")}</div></form></section>${eventList(model)}`;
+  return html`${pageHead("Events", "Every decision and every change, in a chain that anyone can verify offline.", html`<a class="button" href="/checkpoints">Checkpoints</a><a class="button" href="/events/export" download>Export the evidence</a>`)}<section class="card"><form class="filters" method="get" action="/events" hx-get="/events/list" hx-target="#events" hx-swap="outerHTML" hx-trigger="submit, change" role="search" aria-label="Events">${select("events", { name: "type", label: "Type", required: true, value: query.type ?? "" }, withCurrent(query.type))}${agentField(query.agent)}${dateField("since", "From (UTC)", query.since)}${dateField("until", "Until (UTC)", query.until)}<div class="form-end">${submit("Search")}</div></form></section>${followBar()}${eventList(model)}`;
+}
+
+/** Says whether new events are drawn as they come, and lets one stop that; the page's script does both. */
+function followBar(): Html {
+  return html`<div class="row follow" data-follow><button type="button" class="button small" aria-pressed="true">Following</button><span class="muted small-text" role="status">New events show by themselves.</span></div>`;
 }
 
 function withCurrent(type: string | undefined): readonly (readonly [string, string])[] {
@@ -101,7 +106,9 @@ export function eventList({ query, events, next, error, names }: EventsModel): H
             ]),
           );
   const { before: _before, ...rest } = query;
-  return html`<div id="events" class="stack"><section class="card" aria-label="Found events" aria-live="polite">${list}</section><div class="row">${query.before === undefined ? undefined : html`<a class="button" href="${withQuery("/events", rest)}">Newest</a>`}${next === undefined ? undefined : html`<a class="button" href="${withQuery("/events", { ...rest, before: next })}">Older events</a>`}</div></div>`;
+  // Older pages and spans that have ended do not change.
+  const isOpen = error === undefined && rest.until === undefined && query.before === undefined;
+  return html`<div id="events" class="stack"${attribute("data-follows", isOpen ? withQuery("/events/list", rest) : undefined)}${attribute("data-newest", events[0]?.seq ?? 0)}><section class="card" aria-label="Found events">${list}</section><div class="row">${query.before === undefined ? undefined : html`<a class="button" href="${withQuery("/events", rest)}">Newest</a>`}${next === undefined ? undefined : html`<a class="button" href="${withQuery("/events", { ...rest, before: next })}">Older events</a>`}</div></div>`;
 }
 
 /** One line that says what an event is about. */
@@ -209,8 +216,17 @@ function proofCard(proof: EventProof | undefined): Html {
       html`<p class="muted small-text">Export the evidence and run <code>writ verify</code> on it: the bundle proves every event in it without this server.</p>`,
     );
   }
+  const { index, size, hashes, root, checkpoint } = proof;
   return card(
     "Proof",
-    html`<p class="small-text">Inclusion at place ${proof.index + 1} in the tree of ${proof.size} events (RFC 6962).</p>${fold("Audit path", html`<pre>${proof.hashes.length === 0 ? "the event is the whole tree" : proof.hashes.join("\n")}</pre>`)}<div><h3>Root</h3><p class="digest">${proof.root}</p></div>${proof.checkpoint === undefined ? undefined : fold("Signed checkpoint", html`<pre>${proof.checkpoint}</pre>`)}${copyable(`writ audit prove ${proof.index + 1}`, "Copy command")}`,
+    html`<p class="small-text">Inclusion at place ${index + 1} in the tree of ${size} events (RFC 6962)${
+      checkpoint === undefined
+        ? ". No checkpoint covers it yet: the next one does."
+        : html`, which the <a href="/checkpoints">newest checkpoint</a> signs.`
+    }</p>${fold("Audit path", html`<pre>${hashes.length === 0 ? "the event is the whole tree" : hashes.join("\n")}</pre>`)}<div><h3>Root</h3><p class="digest">${root}</p></div>${checkpoint === undefined ? undefined : fold("Signed checkpoint", html`<pre>${checkpoint}</pre>`)}${
+      checkpoint === undefined
+        ? undefined
+        : html`<div><a class="button small" href="${withQuery("/events/export", { seq: index + 1 })}" download>Download the proof</a></div><p class="hint">A bundle of this event alone, with what <code>writ verify</code> needs to check it without this server.</p>`
+    }${copyable(`writ audit prove ${index + 1}`, "Copy command")}`,
   );
 }

@@ -26,7 +26,7 @@ export interface Frame {
 }
 
 /** The parts of the admin pages, in the order of the menu. */
-export const SECTIONS: readonly {
+const SECTIONS: readonly {
   readonly path: string;
   readonly name: string;
   readonly icon: IconName;

@@ -89,11 +89,6 @@ export function empty(name: IconName, title: string, body: Content, action?: Con
   return html`<div class="empty">${icon(name)}<p class="empty-title">${title}</p><p>${body}</p>${action}</div>`;
 }
 
-/** A link that looks like a button. */
-export function linkButton(href: string, text: string, tone: "primary" | "plain" = "plain"): Html {
-  return html`<a class="button ${tone}" href="${href}">${text}</a>`;
-}
-
 /** One row of a list of facts. */
 export type Fact = readonly [name: Content, value: Content];
 

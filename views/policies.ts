@@ -15,11 +15,12 @@ export interface VersionEntry {
 }
 
 /** The pages that policies have. */
-export function policyTabs(current: string, mayWrite: boolean): Html {
+function policyTabs(current: string, mayWrite: boolean): Html {
   const tabs: readonly (readonly [path: string, name: string, writes: boolean])[] = [
     ["/policies", "Versions", false],
     ["/policies/edit", "Editor", true],
     ["/policies/builder", "Builder", true],
+    ["/policies/tests", "Tests", false],
     ["/policies/explain", "Why", false],
     ["/policies/replay", "Replay", false],
     ["/policies/shadow", "Shadow", false],

@@ -83,7 +83,7 @@ export function explainBody(form: FormState, why: Why | undefined): Html {
 }
 
 /** An explanation, most important first. */
-export function whyView({ decision, sentences, determining, near, remedies }: Why): Html {
+function whyView({ decision, sentences, determining, near, remedies }: Why): Html {
   const list = (entries: readonly ExplainedEntry[]): Html =>
     html`<ul class="plain stack">${entries.map(({ policy, effect, sentence }) => html`<li>${code(policy)} ${badge(effect)}<span class="sub">${sentence}</span></li>`)}</ul>`;
   return card(

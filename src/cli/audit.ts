@@ -49,16 +49,43 @@ export const audit: CommandGroup = {
     tenantCommand(
       {
         name: "export",
-        summary: "an evidence bundle, for `writ verify`",
+        summary: "evidence: a bundle for `writ verify`, or records to be read",
         options: [
-          { name: "from", value: "SEQ", help: "the first event; 1 unless given" },
-          { name: "through", value: "SEQ", help: "the last event, up to its seal; the newest unless given" },
+          {
+            name: "format",
+            value: "FORMAT",
+            choices: ["bundle", "jsonl", "csv", "html"],
+            help: "`bundle` unless given: it alone proves; `html` prints well and has the control map",
+          },
+          { name: "run", value: "RUN", help: "of this run" },
+          { name: "agent", value: "AGENT", help: "by or about this agent" },
+          { name: "type", value: "TYPE", help: "only these: `decision.denied`, or all of `decision`" },
+          { name: "since", value: "TIME", help: "from this time on: 2026-01-31T00:00:00Z" },
+          { name: "until", value: "TIME", help: "before this time" },
+          {
+            name: "personal",
+            value: "HOW",
+            choices: ["opened", "sealed"],
+            help: "what is personal: `opened` unless given; in a bundle always sealed",
+          },
+          { name: "from", value: "SEQ", help: "of a bundle: the first event; 1 unless given" },
+          {
+            name: "through",
+            value: "SEQ",
+            help: "of a bundle: the last event, up to its seal; the newest unless given",
+          },
           { name: "out", value: "FILE", help: "where to write it; standard output unless given" },
+        ],
+        notes: [
+          "A bundle of a run or an agent is the part of the chain from its first event to its last, all others between included:",
+          "only without gaps does it prove that nothing is missing.",
         ],
       },
       async (api, terminal, args) => {
         const range = { from: args.count("from", SEQ), through: args.count("through", SEQ) };
-        const lines = await api.stream("/v1/audit/export", range);
+        const given = ["format", "run", "agent", "type", "since", "until", "personal"];
+        const what = Object.fromEntries(given.map((name) => [name, args.option(name)]));
+        const lines = await api.stream("/v1/audit/export", { ...what, ...range });
         const file = args.option("out");
         if (file !== undefined) {
           await writeNewFile(file, lines);

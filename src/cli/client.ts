@@ -30,8 +30,24 @@ export interface Api {
 
 /** Who asks, where it is not the instance operator. */
 export interface Caller {
-  /** A credential of Writ. */
-  readonly token: string;
+  /** A credential of Writ; none for a machine that is not paired yet. */
+  readonly token: string | undefined;
+  /** The server that it is good at, where that is not for the settings to say. */
+  readonly url?: string;
+  /** Proves that a device makes its requests. */
+  readonly prover?: RequestProver;
+}
+
+/** Makes the headers by which a device proves a request. */
+export interface RequestProver {
+  headers(request: {
+    readonly method: string;
+    readonly target: string;
+    readonly body: string | undefined;
+    readonly token: string | undefined;
+  }): Readonly<Record<string, string>>;
+  /** Takes the server's word for what time it is, in seconds. */
+  adjust(serverTime: number): void;
 }
 
 /** The operator's socket, in the data folder. */
@@ -44,6 +60,7 @@ const NOBODY_THERE: ReadonlySet<string> = new Set(["ENOENT", "ECONNREFUSED"]);
 /** Codes of answers to requests of which nothing was done. */
 const UNTAKEN: ReadonlySet<string> = new Set(["not_sent", "not_ready"]);
 const MAX_ATTEMPTS = 5;
+const PROOF_RETRY_MS = 1200;
 /** How long a data folder may be held by somebody who does not answer. */
 const LOCKED_PATIENCE_MS = 3000;
 const LOCKED_POLL_MS = 50;
@@ -56,6 +73,7 @@ interface Route {
   /** A socket of the file system to connect to instead. */
   readonly unix: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly prover?: RequestProver | undefined;
 }
 
 /**
@@ -73,7 +91,8 @@ export async function withApi(
 ): Promise<ExitCode> {
   const config = parseClientConfig(context.environment());
   const tenant = args.option("tenant");
-  if (config.url !== undefined) return work(createApi(remoteRoute(config, config.url, tenant, caller)));
+  const url = caller?.url ?? config.url;
+  if (url !== undefined) return work(createApi(remoteRoute(config, url, tenant, caller)));
   const route = socketRoute(config.dataFolder, tenant, caller);
   let app = await reachServer(context, route);
   // What answered may have been another command's own server, which ends with it: then what was not taken is asked anew.
@@ -87,6 +106,24 @@ export async function withApi(
   } finally {
     if (app !== undefined) await stopOwnApp(app);
   }
+}
+
+/** The server that is there, and only that: none is started where none answers. */
+export function connectApi(config: ClientConfig, caller: Caller): Api {
+  const url = caller.url ?? config.url;
+  if (url !== undefined) return createApi(remoteRoute(config, url, undefined, caller));
+  return createApi(socketRoute(config.dataFolder, undefined, caller));
+}
+
+/** A server by its origin, as whoever the caller is; as nobody without one. */
+export function openRemote(url: string, caller?: Caller): Api {
+  return createApi(callerRoute({ origin: url, unix: undefined, headers: {} }, caller));
+}
+
+function callerRoute(route: Route, caller: Caller | undefined): Route {
+  const { token, prover } = caller ?? {};
+  if (token === undefined) return { ...route, prover };
+  return { ...route, prover, headers: { ...route.headers, authorization: `Bearer ${token}` } };
 }
 
 /** Takes the socket away first: who comes now meets nobody and tries again, who was let in already is answered. */
@@ -131,17 +168,13 @@ function remoteRoute(config: ClientConfig, url: string, tenant: string | undefin
   }
   const token = caller?.token ?? config.token;
   if (token === undefined) throw new UsageError("`WRIT_URL` is set and `WRIT_TOKEN` is not");
-  return { origin: url, unix: undefined, headers: { authorization: `Bearer ${token}` } };
+  return callerRoute({ origin: url, unix: undefined, headers: {} }, { ...caller, token });
 }
 
 function socketRoute(dataFolder: string, tenant: string | undefined, caller: Caller | undefined): Route {
-  const headers =
-    caller !== undefined
-      ? { authorization: `Bearer ${caller.token}` }
-      : tenant !== undefined
-        ? { "writ-tenant": tenant }
-        : undefined;
-  return { origin: "http://localhost", unix: join(dataFolder, SOCKET_FILE), headers: headers ?? {} };
+  const route = { origin: "http://localhost", unix: join(dataFolder, SOCKET_FILE), headers: {} };
+  if (caller !== undefined) return callerRoute(route, caller);
+  return tenant === undefined ? route : { ...route, headers: { "writ-tenant": tenant } };
 }
 
 async function isListening(route: Route): Promise<boolean> {
@@ -181,6 +214,7 @@ function createApi(route: Route, recover: () => Promise<boolean> = async () => f
       try {
         return await askOnce(method, path, body);
       } catch (error) {
+        if (await isNowProvable(route, error, attempt)) continue;
         const isUntaken =
           error instanceof ApiError && (UNTAKEN.has(error.code) || (method === "GET" && error.status === 0));
         if (!isUntaken || attempt === MAX_ATTEMPTS || !(await recover())) throw error;
@@ -200,19 +234,33 @@ function createApi(route: Route, recover: () => Promise<boolean> = async () => f
   };
 }
 
+/** Whether a proof that was refused may be taken when it is made anew: by the server's clock, or a moment after it began. */
+async function isNowProvable({ prover }: Route, error: unknown, attempt: number): Promise<boolean> {
+  if (prover === undefined || attempt === MAX_ATTEMPTS) return false;
+  if (!(error instanceof ApiError) || error.code !== "device_proof_refused") return false;
+  const serverTime = error.problem["server_time"];
+  if (typeof serverTime !== "number") return false;
+  prover.adjust(serverTime);
+  if (attempt > 1) await Bun.sleep(PROOF_RETRY_MS);
+  return true;
+}
+
 /** Throws {@link ApiError} with status 0 where no answer came: `not_sent` where nobody was there to take the request. */
 async function send(
-  { origin, unix, headers }: Route,
+  { origin, unix, headers: own, prover }: Route,
   method: string,
   path: string,
-  body: unknown,
+  given: unknown,
   limitMs = ANSWER_MS,
 ): Promise<Response> {
+  const body = given === undefined ? undefined : JSON.stringify(given);
+  const token = own["authorization"]?.slice("Bearer ".length);
+  const headers = prover === undefined ? own : { ...own, ...prover.headers({ method, target: path, body, token }) };
   try {
     return await fetch(`${origin}${path}`, {
       method,
       headers: body === undefined ? headers : { ...headers, "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body }),
       ...(unix === undefined ? {} : { unix }),
       // A connection that was kept may be closed by the other side just as the next request is sent.
       keepalive: false,

@@ -20,6 +20,8 @@ export interface CommandContext {
 export interface Command extends Accepted {
   /** Lines for the help, after the options. */
   readonly notes?: readonly string[];
+  /** The command that shows what it can be asked about, for one who asked about what is not there: `writ audit list`. */
+  readonly listedBy?: string;
   run(context: CommandContext, args: Arguments): Promise<ExitCode>;
 }
 
@@ -32,6 +34,8 @@ export interface NamedCommand extends Command {
 /** Several commands under one name. */
 export interface CommandGroup {
   readonly commands: readonly NamedCommand[];
+  /** As {@link Command.listedBy}, for all of them. */
+  readonly listedBy?: string;
   /** The command that is meant when none is named. */
   readonly standard?: string;
 }

@@ -23,8 +23,29 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "people of a tenant: who may sign in, as what",
     load: async () => (await import("./person.ts")).person,
   },
+  {
+    name: "subject",
+    summary: "all that is known of a person or agent, and forgetting them",
+    load: async () => (await import("./subject.ts")).subject,
+  },
   { name: "agent", summary: "agents of a tenant", load: async () => (await import("./agent.ts")).agent },
   { name: "key", summary: "keys that agents ask with", load: async () => (await import("./key.ts")).key },
+  {
+    name: "device",
+    summary: "machines that act for agents",
+    load: async () => (await import("./device.ts")).device,
+  },
+  { name: "pair", summary: "make this machine a device", load: async () => (await import("./pair.ts")).pair },
+  {
+    name: "unpair",
+    summary: "take the pairing off this machine",
+    load: async () => (await import("./unpair.ts")).unpair,
+  },
+  {
+    name: "runs",
+    summary: "what agents did on hosts, each run as a timeline",
+    load: async () => (await import("./runs.ts")).runs,
+  },
   {
     name: "token",
     summary: "tokens for automation and for enforcement points",
@@ -94,6 +115,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./archive.ts")).archive,
   },
   {
+    name: "stream",
+    summary: "send events to collectors as they come",
+    load: async () => (await import("./stream.ts")).stream,
+  },
+  {
     name: "backup",
     summary: "copy the instance out, sealed",
     load: async () => (await import("./backup.ts")).backup,
@@ -103,11 +129,27 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "make a data folder of a backup",
     load: async () => (await import("./restore.ts")).restore,
   },
+  { name: "jobs", summary: "what the instance does by itself", load: async () => (await import("./jobs.ts")).jobs },
   { name: "keys", summary: "the instance's own keys", load: async () => (await import("./keys.ts")).keys },
   {
     name: "classify",
     summary: "say what a command line would do",
     load: async () => (await import("./classify.ts")).classify,
+  },
+  {
+    name: "files",
+    summary: "files that agents may touch",
+    load: async () => (await import("./files.ts")).files,
+  },
+  {
+    name: "tools",
+    summary: "the tool matrix: what tools may do, and how often",
+    load: async () => (await import("./tools.ts")).tools,
+  },
+  {
+    name: "hook",
+    summary: "answer the hooks of coding agents, and install them",
+    load: async () => (await import("./hook.ts")).hook,
   },
   {
     name: "redact",

@@ -20,6 +20,7 @@ import { checkChainTail, readTrustedKeys } from "./chain-tail.ts";
 import { readServedCertificate, readServerProblems } from "./client.ts";
 import type { CommandContext } from "./command.ts";
 import type { Finding } from "./health-finding.ts";
+import { checkJobs, checkStreams } from "./stream-check.ts";
 
 const TAIL_EVENTS = 1000;
 const MAX_ATTEMPTS = 3;
@@ -156,6 +157,8 @@ async function examineDatabase(path: string, isRunning: boolean, hasArchive: boo
     findings.push(await checkOpenCalls(reader, isRunning));
     for await (const finding of checkArchive(reader, hasArchive)) findings.push(finding);
     findings.push(await checkPolicyAge(reader));
+    for await (const finding of checkStreams(reader)) findings.push(finding);
+    for await (const finding of checkJobs(reader, isRunning)) findings.push(finding);
   } catch (error) {
     findings.push({ state: "fail", what: "chain", why: messageOf(error) });
   } finally {

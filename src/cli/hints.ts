@@ -18,7 +18,6 @@ const HINTS: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
   ["key_material_unsafe", "`chmod 600` the file, `chmod 700` its folder, and own both"],
   ["locked", "a server that starts or stops holds the folder: try again, or ask it with `WRIT_URL` and `WRIT_TOKEN`"],
   ["name_taken", "choose another name; one that was used stays taken"],
-  ["not_found", "`list` shows what is there; `--tenant NAME` chooses the tenant"],
   ["not_ready", "try again in a moment"],
   ["last_owner", "make somebody else an owner, with a passkey, first"],
   ["link_invalid", "ask for a new link; each is good once"],
@@ -33,8 +32,13 @@ const HINTS: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
   ["unauthenticated", "set `WRIT_TOKEN` to a credential that is still good"],
 ]);
 
-/** What helps against an error, in a line, where something does. */
-export function hintFor(error: unknown): string | undefined {
-  if (error instanceof ApiError) return HINTS.get(error.code);
-  return isWritError(error) ? HINTS.get(error.code) : undefined;
+/**
+ * What helps against an error, in a line, where something does.
+ *
+ * @param listedBy the command that shows what the failed one can be asked about
+ */
+export function hintFor(error: unknown, listedBy = "list"): string | undefined {
+  const code = error instanceof ApiError || isWritError(error) ? error.code : undefined;
+  if (code === "not_found") return `\`${listedBy}\` shows what is there; \`--tenant NAME\` chooses the tenant`;
+  return code === undefined ? undefined : HINTS.get(code);
 }

@@ -10,6 +10,7 @@ const ASK_OPTIONS = ["agent", "command", "resource", "context", "environment"] a
 export const explain = tenantCommand(
   {
     name: "explain",
+    listedBy: "writ audit list",
     summary: "why a decision is what it is, or what would be decided and why",
     positionals: [{ name: "DECISION", optional: true }],
     options: [

@@ -4,6 +4,7 @@ import { tenantCommand } from "./api-command.ts";
 import type { Arguments } from "./arguments.ts";
 import type { Answer } from "./client.ts";
 import { readText } from "./input.ts";
+import { orTellProblems } from "./policy-source.ts";
 import type { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -42,7 +43,9 @@ export const replay = tenantCommand(
   },
   async (api, terminal, args) => {
     const isAudit = !args.has("against") && !args.has("version");
-    const report = await api.post("/v1/admin/policies/replay", await readRequest(terminal, args));
+    const asking = api.post("/v1/admin/policies/replay", await readRequest(terminal, args));
+    const report = await orTellProblems(terminal, args.option("against") ?? "", asking);
+    if (report === undefined) return 2;
     const count = (member: string): number => Number(report[member] ?? 0);
     const changed = count("changed") + count("failed") + (isAudit ? count("same_outcome") : 0);
     if (args.has("json")) await terminal.printJson(report);

@@ -5,6 +5,8 @@ import { loadCedar } from "#src/policy/cedar.ts";
 import { HOST_FAMILIES } from "#src/policy/host-families.ts";
 import { type CompiledPolicy, compilePolicies, type PolicyProblem } from "#src/policy/policy-set.ts";
 import { buildSchema, type TenantSchema } from "#src/policy/schema.ts";
+import { ApiError } from "./api-error.ts";
+import type { Answer } from "./client.ts";
 import { readText } from "./input.ts";
 import type { Option } from "./option.ts";
 import type { Terminal } from "./terminal.ts";
@@ -57,6 +59,33 @@ export async function offlineSchema(
   if ("schema" in result) return result.schema;
   for (const problem of result.errors) await terminal.note(describeProblem(extensionPath ?? "", problem));
   return undefined;
+}
+
+/** What the server answers; undefined where it refuses policies, each of whose problems is then said on standard error. */
+export async function orTellProblems(
+  terminal: Terminal,
+  path: string,
+  asking: Promise<Answer>,
+): Promise<Answer | undefined> {
+  try {
+    return await asking;
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== "policy_invalid") throw error;
+    const { in: where, problems = [], count } = error.problem as Partial<Refusal>;
+    if (where !== "policies" || problems.length === 0) throw error;
+    for (const problem of problems) await terminal.note(describeProblem(path, problem));
+    const more = Number(count ?? problems.length) - problems.length;
+    await terminal.note(`writ: nothing was saved${more > 0 ? `; problems besides these: ${more}` : ""}`);
+    await terminal.note("hint: what policies may name: `writ policy schema show --whole`");
+    return undefined;
+  }
+}
+
+/** What a refusal of policies says besides its code. */
+interface Refusal {
+  readonly in: string;
+  readonly problems: readonly PolicyProblem[];
+  readonly count: number;
 }
 
 /** `file:line:column: message (help)`. */

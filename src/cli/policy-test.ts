@@ -3,8 +3,11 @@ import { createAuthorizer } from "#src/policy/authorizer.ts";
 import { type PolicyTestFile, parsePolicyTests } from "#src/policy/policy-test-file.ts";
 import { type PolicyCoverage, type PolicyTestReport, runPolicyTests } from "#src/policy/policy-tests.ts";
 import { PolicyIndex } from "#src/policy/slice.ts";
-import type { NamedCommand } from "./command.ts";
+import type { Arguments } from "./arguments.ts";
+import { type Api, withApi } from "./client.ts";
+import type { ExitCode, NamedCommand } from "./command.ts";
 import { readText } from "./input.ts";
+import { TENANT_OPTION } from "./option.ts";
 import { CONNECTION_OPTION, compileOrTell, offlineSchema, SCHEMA_OPTION } from "./policy-source.ts";
 import type { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
@@ -14,31 +17,54 @@ interface NamedFile {
   readonly file: PolicyTestFile;
 }
 
-interface NamedReport extends PolicyTestReport {
+/** What is told of a file's tests, whoever ran them. */
+interface NamedReport extends Pick<PolicyTestReport, "passed" | "failed" | "coverage"> {
   readonly path: string;
+  readonly results: readonly {
+    readonly test: { readonly name: string; readonly line: number };
+    readonly decision: { readonly decision: string };
+    readonly failures: readonly string[];
+  }[];
+}
+
+/** What the server answers. */
+interface ServerReport extends Pick<PolicyTestReport, "passed" | "failed" | "coverage"> {
+  readonly tests: readonly {
+    readonly name: string;
+    readonly line: number;
+    readonly decision: string;
+    readonly failures: readonly string[];
+  }[];
 }
 
 const MAX_SETS = 64;
 
-/** Needs no server: policies are tried where they are written. */
+/** Needs no server unless it is asked: policies are tried where they are written. */
 export const test: NamedCommand = {
   name: "test",
   summary: "try policies against files of requests and expected decisions; exit 1 where one comes out differently",
   positionals: [{ name: "FILE", many: true }],
   options: [
     { name: "policies", value: "P.cedar", required: true, help: "the policies" },
+    { name: "server", help: "ask the server: under the tenant's own connections and schema" },
     SCHEMA_OPTION,
     { ...CONNECTION_OPTION, help: `gives its commands their tiers: ${CONNECTION_OPTION.help}` },
+    TENANT_OPTION,
   ],
   notes: [
     'FILE is JSON: {"tests": [{"name", "ask", "expect"}], "defaults"?, "entities"?}. `-` is standard input, once.',
     "Exit: 0 all as expected, 1 some not, 2 a file that cannot be read or policies that do not compile.",
   ],
-  run: async ({ terminal }, args) => {
+  run: async (context, args) => {
+    const { terminal } = context;
     const paths = args.allAt("FILE");
     const policiesPath = args.option("policies") ?? "";
     if ([...paths, policiesPath].filter((path) => path === "-").length > 1) {
       throw new UsageError("standard input can be only one of the files");
+    }
+    if (args.has("server")) {
+      requireServerAlone(args);
+      return withApi(context, args, (api) => testOnServer(terminal, args, api, paths, policiesPath));
     }
     const policies = await compileOrTell(terminal, policiesPath, await readText(terminal, policiesPath));
     const files = await readFiles(terminal, paths);
@@ -63,6 +89,34 @@ export const test: NamedCommand = {
     }
   },
 };
+
+function requireServerAlone(args: Arguments): void {
+  const offline = ["schema", "connection"].find((name) => args.has(name));
+  if (offline !== undefined) throw new UsageError(`\`--${offline}\` is for tests without a server`);
+}
+
+async function testOnServer(
+  terminal: Terminal,
+  args: Arguments,
+  api: Api,
+  paths: readonly string[],
+  policiesPath: string,
+): Promise<ExitCode> {
+  const source = await readText(terminal, policiesPath);
+  const reports: NamedReport[] = [];
+  for (const path of paths) {
+    const tests = await readText(terminal, path);
+    const answer = (await api.post("/v1/admin/policies/tests", { source, tests })) as unknown as ServerReport;
+    const results = answer.tests.map(({ name, line, decision, failures }) => ({
+      test: { name, line },
+      decision: { decision },
+      failures,
+    }));
+    reports.push({ path, results, passed: answer.passed, failed: answer.failed, coverage: answer.coverage });
+  }
+  await (args.has("json") ? printAsJson(terminal, reports) : printReports(terminal, reports));
+  return reports.every(({ failed }) => failed === 0) ? 0 : 1;
+}
 
 async function readFiles(terminal: Terminal, paths: readonly string[]): Promise<readonly NamedFile[] | undefined> {
   const files: NamedFile[] = [];

@@ -14,6 +14,7 @@ import { fmt } from "./policy-format.ts";
 import { replay } from "./policy-replay.ts";
 import { schema } from "./policy-schema.ts";
 import { shadow } from "./policy-shadow.ts";
+import { orTellProblems } from "./policy-source.ts";
 import { template } from "./policy-template.ts";
 import { test } from "./policy-test.ts";
 import { UsageError } from "./usage-error.ts";
@@ -38,6 +39,7 @@ const FILE_NOTE = "FILE is Cedar; `-` is standard input.";
 
 /** Policies: versions that never change, one of them deciding. */
 export const policy: CommandGroup = {
+  listedBy: "writ policy versions",
   commands: [
     check,
     test,
@@ -65,7 +67,8 @@ export const policy: CommandGroup = {
         const source = await readText(terminal, args.at("FILE"));
         const message = args.option("message") ?? "";
         const body = { source, message, activate: !args.has("draft"), ...expected(args) };
-        return printThing(terminal, args, await api.put("/v1/admin/policies", body));
+        const saved = await orTellProblems(terminal, args.at("FILE"), api.put("/v1/admin/policies", body));
+        return saved === undefined ? 2 : printThing(terminal, args, saved);
       },
     ),
     tenantCommand(

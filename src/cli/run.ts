@@ -18,17 +18,23 @@ import { UsageError } from "./usage-error.ts";
 export async function run(words: readonly string[], loadApp: () => Promise<StartApp>): Promise<ExitCode> {
   const terminal = createTerminal();
   reportUncaught(terminal);
-  const context: CommandContext = { terminal, environment: readEnvironment, loadApp };
+  const context: RunContext = { terminal, environment: readEnvironment, loadApp, listedBy: undefined };
   try {
     return await dispatch(context, words);
   } catch (error) {
     if (error instanceof OutputClosedError) return 2;
-    await reportError(terminal, error).catch(() => undefined);
+    await reportError(terminal, error, context.listedBy).catch(() => undefined);
     return 2;
   }
 }
 
-async function dispatch(context: CommandContext, [name, ...words]: readonly string[]): Promise<ExitCode> {
+/** A command line on its way. */
+interface RunContext extends CommandContext {
+  /** Of the command that was found; see `Command.listedBy`. */
+  listedBy: string | undefined;
+}
+
+async function dispatch(context: RunContext, [name, ...words]: readonly string[]): Promise<ExitCode> {
   const { terminal } = context;
   if (name === undefined) {
     await terminal.note(programHelp(COMMANDS).split("\n")[0] ?? "");
@@ -47,7 +53,7 @@ async function dispatch(context: CommandContext, [name, ...words]: readonly stri
 }
 
 /** `writ help agent create` is `writ agent create --help`. */
-async function help(context: CommandContext, words: readonly string[]): Promise<ExitCode> {
+async function help(context: RunContext, words: readonly string[]): Promise<ExitCode> {
   const named = words.filter((word) => !word.startsWith("-"));
   if (named.length > 0) return dispatch(context, [...named, "--help"]);
   await context.terminal.write(programHelp(COMMANDS));
@@ -55,11 +61,12 @@ async function help(context: CommandContext, words: readonly string[]): Promise<
 }
 
 async function runInGroup(
-  context: CommandContext,
+  context: RunContext,
   { name, summary }: CommandEntry,
   group: CommandGroup,
   words: readonly string[],
 ): Promise<ExitCode> {
+  context.listedBy = group.listedBy;
   const [first] = words;
   const named = findCommand(group, first);
   if (named !== undefined) return runCommand(context, `${name} ${named.name}`, named.summary, named, words.slice(1));
@@ -77,12 +84,13 @@ async function runInGroup(
 }
 
 async function runCommand(
-  context: CommandContext,
+  context: RunContext,
   name: string,
   summary: string,
   command: Command,
   words: readonly string[],
 ): Promise<ExitCode> {
+  context.listedBy = command.listedBy ?? context.listedBy;
   const args = parseWithHint(name, command, words);
   if (!args.has("help")) return command.run(context, args);
   await context.terminal.write(commandHelp(name, summary, command));
@@ -124,9 +132,9 @@ function reportUncaught(terminal: Terminal): void {
   process.on("unhandledRejection", end);
 }
 
-async function reportError(terminal: Terminal, error: unknown): Promise<void> {
+async function reportError(terminal: Terminal, error: unknown, listedBy?: string): Promise<void> {
   await terminal.note(`writ: ${messageOf(error).replaceAll("\n", " ")}`);
-  const hint = error instanceof UsageError ? error.hint : hintFor(error);
+  const hint = error instanceof UsageError ? error.hint : hintFor(error, listedBy);
   if (hint !== undefined) await terminal.note(`hint: ${hint}`);
   if (isDebugging() && error instanceof Error && error.stack !== undefined) {
     for (const line of error.stack.split("\n")) await terminal.note(line);

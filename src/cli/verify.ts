@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { verifyBundleFile, verifyBundleStream, verifyDataFolder } from "#src/audit/verify.ts";
 import { messageOf, WritError } from "#src/base/errors.ts";
 import { assertionCheck } from "#src/ledger/assertion-check.ts";
+import type { AssertionSummary } from "#src/ledger/bundle-assertions.ts";
 import { parseCheckpoint, type SignedCheckpoint } from "#src/ledger/checkpoint.ts";
 import { type EnrolmentLine, parseEnrolmentLine } from "#src/ledger/enrolment.ts";
 import type { EventCheck } from "#src/ledger/event-check.ts";
@@ -28,6 +29,7 @@ interface VerifyOptions {
 type Chain = VerifyReport & {
   readonly name?: string;
   readonly blobs: number;
+  readonly assertions?: AssertionSummary;
   readonly segments?: number;
   readonly archived?: { readonly through: number; readonly date: string };
 };
@@ -86,7 +88,7 @@ export const verify: Command = {
       const found = await tryVerify(context, path, options);
       if (args.has("json")) await terminal.printJson(found);
       else if ("error" in found) await terminal.note(`writ: ${found.path}: ${found.error}`);
-      else await printFinding(terminal, found);
+      else await printFinding(terminal, found, args.list("approvers").length > 0);
       code = worse(code, "error" in found ? 2 : found.ok ? 0 : 1);
     }
     return code;
@@ -169,6 +171,7 @@ function ofBundle(path: string, { instance, ...chain }: BundleReport): Finding {
 async function printFinding(
   terminal: Terminal,
   { path, ok, kind, instance, chains, problems }: Finding,
+  hasApprovers: boolean,
 ): Promise<void> {
   await terminal.printMarked(
     ok ? "good" : "bad",
@@ -186,6 +189,7 @@ async function printFinding(
       ["  root", chain.root],
       ["  sealed", sealedText(chain)],
       ["  checkpoint", checkpointText(chain)],
+      ["  people", signedText(chain, hasApprovers)],
       ["  keys", chain.keysUsed.join(", ")],
       ["  pinned", chain.pinned ? "yes" : "no: the evidence agrees with itself, who made it stays open"],
     ]);
@@ -197,6 +201,13 @@ async function printFinding(
 function archivedText({ archived }: Chain): string | undefined {
   if (archived === undefined) return undefined;
   return `the events 1 to ${archived.through} lie in the archive alone, in segments up to ${archived.date}`;
+}
+
+function signedText({ assertions }: Chain, hasApprovers: boolean): string | undefined {
+  if (assertions === undefined || assertions.signed === 0) return undefined;
+  const { signed, checked } = assertions;
+  if (hasApprovers) return `${signed} signed by passkeys, checked with those that were given`;
+  return `${checked} of ${signed} signed decisions checked with passkeys from the bundle itself: --approvers pins them`;
 }
 
 function sealedText({ last, sealedThrough }: Chain): string {

@@ -56,10 +56,21 @@ export interface Limits {
   readonly maxResponseBytes: number;
 }
 
+/** The forward proxy's settings. */
+export interface ForwardConfig {
+  readonly listen: ListenAddress;
+  /** What becomes of hosts that no connection leads to. */
+  readonly others: "refuse" | "tunnel";
+  /** Where clients reach the proxy itself by TLS. */
+  readonly tls: TlsFiles | undefined;
+}
+
 /** The settings of a server, checked one by one and against each other. No key is in it. */
 export interface Config {
   readonly dataFolder: string;
   readonly listen: ListenAddress;
+  /** The forward proxy; undefined where there is none. */
+  readonly forward: ForwardConfig | undefined;
   /** An origin: `https://writ.example`. */
   readonly publicUrl: string;
   /** Addresses whose `X-Forwarded-*` headers are believed. */
@@ -81,6 +92,10 @@ export interface Config {
   readonly archive: ArchiveConfig | undefined;
   /** Where backups go; holds the store's credentials. Undefined where none are made by themselves. */
   readonly backup: StoreLocation | undefined;
+  /** A cron expression in UTC; without one a backup is made each day. */
+  readonly backupSchedule: string | undefined;
+  /** Whether telemetry is kept. */
+  readonly keepsTelemetry: boolean;
 }
 
 /** The settings of the commands that talk to a server. */
@@ -90,9 +105,15 @@ export interface ClientConfig {
   /** The server's origin, where it is not the one behind the socket. */
   readonly url: string | undefined;
   readonly token: string | undefined;
+  /** Where this machine's pairing is kept, where that is not the usual place. */
+  readonly deviceFile: string | undefined;
+  /** The run that an agent's hooks and calls belong to. */
+  readonly run: string | undefined;
 }
 
 const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+const FORWARD_OTHERS = ["refuse", "tunnel"] as const;
+const SWITCH = ["on", "off"] as const;
 const CHECKPOINT_PERIODS = ["day", "hour"] as const;
 const MIB = 2 ** 20;
 const TIB = 2 ** 40;
@@ -107,6 +128,7 @@ export function parseConfig(raw: RawEnvironment): Config {
   const config: Config = {
     dataFolder: parsePath("WRIT_DATA", requiredTextOf(raw, "WRIT_DATA")),
     listen: parseListen("WRIT_LISTEN", requiredTextOf(raw, "WRIT_LISTEN")),
+    forward: parseForward(raw),
     publicUrl: parseOrigin("WRIT_PUBLIC_URL", requiredTextOf(raw, "WRIT_PUBLIC_URL")),
     trustProxy: parseRanges("WRIT_TRUST_PROXY", textOf(raw, "WRIT_TRUST_PROXY")),
     tls: parseTls(raw),
@@ -123,6 +145,8 @@ export function parseConfig(raw: RawEnvironment): Config {
     limits: parseLimits(raw),
     archive: parseArchiveConfig(raw),
     backup: parseBackupLocation(raw),
+    backupSchedule: optional(raw, "WRIT_BACKUP_SCHEDULE", parseSchedule),
+    keepsTelemetry: parseWord("WRIT_TELEMETRY", requiredTextOf(raw, "WRIT_TELEMETRY"), SWITCH) === "on",
   };
   checkListen(config);
   return config;
@@ -137,15 +161,51 @@ export function parseClientConfig(raw: RawEnvironment): ClientConfig {
   const token = textOf(raw, "WRIT_TOKEN");
   if (token !== undefined && parseToken(token) === undefined) fail("WRIT_TOKEN", "is not a credential of Writ");
   if (token !== undefined && url === undefined) fail("WRIT_TOKEN", "needs `WRIT_URL`");
-  if (url?.startsWith("http:") && !isLoopbackHost(new URL(url).hostname)) {
-    fail("WRIT_URL", "must be https, or http to this machine");
+  if (url !== undefined) checkServerUrl(url);
+  return {
+    dataFolder: parsePath("WRIT_DATA", requiredTextOf(raw, "WRIT_DATA")),
+    url,
+    token,
+    deviceFile: optional(raw, "WRIT_DEVICE_FILE", parsePath),
+    run: textOf(raw, "WRIT_RUN"),
+  };
+}
+
+/** The origin of a server that commands talk to. Throws `config_invalid` for one that would be spoken to in the clear. */
+export function parseServerUrl(text: string): string {
+  const url = parseOrigin("WRIT_URL", text);
+  checkServerUrl(url);
+  return url;
+}
+
+function checkServerUrl(url: string): void {
+  if (!url.startsWith("http:") || isLoopbackHost(new URL(url).hostname)) return;
+  fail("WRIT_URL", "must be https, or http to this machine");
+}
+
+/** Agents present their keys to it: beyond this machine it speaks TLS, as an `https:` proxy. */
+function parseForward(raw: RawEnvironment): Config["forward"] {
+  const text = textOf(raw, "WRIT_FORWARD_LISTEN");
+  const others = parseWord("WRIT_FORWARD_OTHERS", requiredTextOf(raw, "WRIT_FORWARD_OTHERS"), FORWARD_OTHERS);
+  if (text === undefined) return undefined;
+  const listen = parseListen("WRIT_FORWARD_LISTEN", text);
+  const isSecure = textOf(raw, "WRIT_TLS_CERT") !== undefined;
+  const tls = isLoopbackHost(listen.host) ? undefined : parseTls(raw);
+  if (tls === undefined && !isLoopbackHost(listen.host)) {
+    fail("WRIT_FORWARD_LISTEN", "is not loopback: set `WRIT_TLS_CERT` and `WRIT_TLS_KEY`");
   }
-  return { dataFolder: parsePath("WRIT_DATA", requiredTextOf(raw, "WRIT_DATA")), url, token };
+  return { listen, others, tls };
 }
 
 function parseBackupLocation(raw: RawEnvironment): StoreLocation | undefined {
   const url = textOf(raw, "WRIT_BACKUP_URL");
   return url === undefined ? undefined : parseStoreLocation("WRIT_BACKUP_URL", url, raw);
+}
+
+/** Five fields; whether they ever come is for the scheduler to say, at the start. */
+function parseSchedule(name: SettingName, text: string): string {
+  if (/^(?:[A-Za-z0-9*,/#-]+\s+){4}[A-Za-z0-9*,/#-]+$/.test(text)) return text;
+  return fail(name, "must be a cron expression of five fields, such as `30 2 * * *`");
 }
 
 function parseTls(raw: RawEnvironment): TlsFiles | undefined {

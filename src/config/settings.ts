@@ -20,6 +20,19 @@ export const SETTINGS = [
     meaning: "address and port to listen on; IPv6 in brackets; port 0 takes a free one",
   },
   {
+    name: "WRIT_FORWARD_LISTEN",
+    default: "",
+    reader: "server",
+    meaning:
+      "address and port of the forward proxy, for programs that know `HTTPS_PROXY` alone; there is none unless set",
+  },
+  {
+    name: "WRIT_FORWARD_OTHERS",
+    default: "refuse",
+    reader: "server",
+    meaning: "what the forward proxy does with hosts that no connection leads to: refuse or tunnel",
+  },
+  {
     name: "WRIT_PUBLIC_URL",
     default: "http://localhost:8620",
     reader: "server",
@@ -180,6 +193,18 @@ export const SETTINGS = [
     reader: "server",
     meaning: "where a backup of the instance goes each day: a folder, or `s3://bucket/prefix` in the archive's store",
   },
+  {
+    name: "WRIT_BACKUP_SCHEDULE",
+    default: "",
+    reader: "server",
+    meaning: "when backups are made, as a cron expression of five fields in UTC; each day unless set",
+  },
+  {
+    name: "WRIT_TELEMETRY",
+    default: "on",
+    reader: "server",
+    meaning: "whether numbers and traces of requests are kept, in a database of their own: on or off",
+  },
   { name: "WRIT_URL", default: "", reader: "client", meaning: "the server that commands talk to" },
   {
     name: "WRIT_TOKEN",
@@ -188,6 +213,13 @@ export const SETTINGS = [
     secret: true,
     meaning: "the credential that commands present to WRIT_URL",
   },
+  {
+    name: "WRIT_DEVICE_FILE",
+    default: "",
+    reader: "client",
+    meaning: "where this machine's pairing is kept, for this user alone; `.config/writ/device.json` at home unless set",
+  },
+  { name: "WRIT_RUN", default: "", reader: "client", meaning: "the run that an agent's hooks and calls belong to" },
   {
     name: "WRIT_KEY_MASTER",
     default: "",

@@ -1,5 +1,5 @@
 import type { Json } from "#src/base/canonical-json.ts";
-import type { AgentId, ApprovalId, ConnectionId, TenantId } from "#src/base/ids.ts";
+import type { AgentId, ApprovalId, ConnectionId, PersonId, RunId, TenantId } from "#src/base/ids.ts";
 import type { ApprovalTerms } from "#src/policy/approval-terms.ts";
 import type { ApprovalRow, ApprovalScope, ApprovalState } from "#src/store/approvals.ts";
 import { type Grant, readGranted } from "./grants.ts";
@@ -22,6 +22,10 @@ export interface ApprovalDetails {
   readonly claimed: Json;
   /** The policies that ask for a person. */
   readonly askedBy: readonly string[];
+  /** The people behind the agent when it asked: none of them vouches, whoever is behind it later. */
+  readonly behind?: readonly PersonId[];
+  /** The run that it was asked for in. */
+  readonly run?: RunId;
 }
 
 /** What a call goes by: its own digest, and that of command and resource over the connection; hex. */

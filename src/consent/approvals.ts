@@ -8,7 +8,9 @@ import {
   type ApprovalId,
   type IdSource,
   newId,
+  type PersonId,
   parseId,
+  type RunId,
   type SubjectId,
   type TenantId,
 } from "#src/base/ids.ts";
@@ -59,6 +61,10 @@ export interface GrantedUse {
   /** What the policies of now bind an approval to, and what they ask of it. */
   readonly boundTo: ApprovalScope;
   readonly terms: ApprovalTerms;
+  /** The people behind the agent now: a yes of theirs covers nothing. */
+  readonly behind: readonly PersonId[];
+  /** The run that it is in and those that one is part of; none outside of any. */
+  readonly runs: readonly RunId[];
   readonly now: number;
 }
 
@@ -166,6 +172,11 @@ export function createApprovals(dependencies: ApprovalsDependencies): Approvals 
     if (state !== "pending" && state !== "approved") await spool.remove(tenant, approval);
   };
 
+  const isVouchedBy = async (tenant: TenantId, approval: ApprovalId, people: readonly PersonId[]): Promise<boolean> => {
+    const voters = await readVoters(reader, tenant, approval);
+    return people.some((person) => voters.includes(person));
+  };
+
   const sealDetails = async (approval: ApprovalId, { tenant, details }: ApprovalRequest) =>
     keys.sealValue(tenant, `approval ${approval}`, 1, utf8(canonicalize(details)));
 
@@ -220,12 +231,14 @@ export function createApprovals(dependencies: ApprovalsDependencies): Approvals 
       await close(tenant, row, "expired", "system").catch(ignoreConflict);
       return undefined;
     },
-    findGranted: async ({ tenant, agent, command, digests, boundTo, terms, now }) => {
+    findGranted: async ({ tenant, agent, command, digests, boundTo, terms, behind, runs, now }) => {
       for (const row of await readGrants(reader, tenant, agent, digests, now)) {
-        if (row.cosigner === null || row.granted === null || !isStillGranted(row, boundTo, terms)) continue;
+        if (row.cosigner === null || row.granted === null) continue;
+        if (!isStillGranted(row, boundTo, terms, ttlSeconds)) continue;
+        if (behind.length > 0 && (await isVouchedBy(tenant, row.approvalId, behind))) continue;
         const { grant } = readGranted(row.granted);
         const vouched = { kind: "approval", approval: row.approvalId, command: row.command, grant } as const;
-        const use = { command, agent, digests };
+        const use = { command, agent, digests, runs };
         if (await cosigner.covers(tenant, row.cosigner, vouched, use, now)) return toApproval(row, now);
       }
       return undefined;

@@ -1,8 +1,9 @@
-import { WritError } from "#src/base/errors.ts";
+import { isWritError, WritError } from "#src/base/errors.ts";
 import type { PersonId, SubjectId, TenantId } from "#src/base/ids.ts";
 import { may, type Permission, type PersonRole } from "#src/identity/roles.ts";
 import type { ApprovalTerms } from "#src/policy/approval-terms.ts";
 import { readApproverGroups } from "#src/store/approver-groups.ts";
+import { readPeopleWithPasskey } from "#src/store/passkeys.ts";
 import { readPeopleState, readPerson } from "#src/store/people.ts";
 import type { Reader } from "#src/store/reader.ts";
 
@@ -19,8 +20,8 @@ export interface Standing {
 export interface AskedOfPerson {
   readonly terms: ApprovalTerms;
   readonly isEscalated: boolean;
-  /** The person behind the agent that asked. */
-  readonly owner: string | null;
+  /** The people behind the agent, when it asked and now. */
+  readonly behind: readonly string[];
   /** Who said yes already. */
   readonly voters: readonly string[];
 }
@@ -49,11 +50,41 @@ export async function requireNotHeld(reader: Reader, tenant: TenantId, now: numb
 
 /** Whether this person may say yes: throws `self_approval`, `approver_needed`, `approval_decided` for a second yes. */
 export function requireApprover({ person, groups }: Standing, asked: AskedOfPerson): void {
-  const { terms, isEscalated, owner, voters } = asked;
-  if (owner === person) throw new WritError("self_approval");
+  const { terms, isEscalated, behind, voters } = asked;
+  if (behind.includes(person)) throw new WritError("self_approval");
   if (voters.includes(person)) throw new WritError("approval_decided", "you said yes already: somebody else is needed");
   const isEscalatedTo = isEscalated && terms.escalation !== null && groups.has(terms.escalation.group);
   const missing = terms.approvers.find((list) => !list.some((group) => groups.has(group)));
   if (missing === undefined || isEscalatedTo) return;
   throw new WritError("approver_needed", `the policies ask for somebody of \`${missing.join(", ")}\``);
+}
+
+/** Those who said yes and may not say it any more: they left, lost the role or the group, or are behind the agent now. */
+export async function findGoneVoters(
+  reader: Reader,
+  tenant: TenantId,
+  asked: AskedOfPerson,
+): Promise<readonly string[]> {
+  const gone: string[] = [];
+  for (const voter of asked.voters) {
+    try {
+      const standing = await requireStanding(reader, tenant, voter as PersonId, "approvals.decide");
+      requireApprover(standing, { ...asked, voters: [] });
+    } catch (error) {
+      if (!isWritError(error)) throw error;
+      gone.push(voter);
+    }
+  }
+  return gone;
+}
+
+/** Whether somebody else than this person could do it: is active, has a role for it and a passkey. */
+export async function canAnother(
+  reader: Reader,
+  tenant: TenantId,
+  subject: string,
+  permission: Permission,
+): Promise<boolean> {
+  const others = (await readPeopleWithPasskey(reader, tenant)).filter((row) => row.subjectId !== subject);
+  return others.some(({ roles }) => may(JSON.parse(roles) as PersonRole[], permission));
 }

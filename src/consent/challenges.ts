@@ -26,8 +26,10 @@ export interface Challenges<Kept> {
 
 /** How long a person may take to sign, in milliseconds. */
 export const CHALLENGE_MS = 300_000;
-/** More than people could sign at a time; the oldest go first. */
-const MAX_WAITING = 10_000;
+/** More than one person could sign at a time; their oldest go first, and nobody else's. */
+export const MAX_WAITING_EACH = 32;
+/** People whose challenges are kept before those that nobody can answer any more are swept. */
+const SWEEP_PEOPLE = 1000;
 const MAX_CLIENT_DATA_CHARACTERS = 8192;
 
 interface Waiting<Kept> extends IssuedChallenge<Kept> {
@@ -36,27 +38,46 @@ interface Waiting<Kept> extends IssuedChallenge<Kept> {
 
 /** Makes a table of challenges without any. */
 export function createChallenges<Kept>(purpose: ChallengePurpose): Challenges<Kept> {
-  const waiting = new Map<string, Waiting<Kept>>();
-  const keyOf = (tenant: TenantId, person: PersonId, challenge: string): string => `${tenant} ${person} ${challenge}`;
+  const people = new Map<string, Map<string, Waiting<Kept>>>();
+  const keyOf = (tenant: TenantId, person: PersonId): string => `${tenant} ${person}`;
   return {
     issue: (tenant, person, preimage, kept, now) => {
-      for (const [key, { endsAt }] of waiting) {
-        if (endsAt > now && waiting.size < MAX_WAITING) break;
-        waiting.delete(key);
-      }
+      if (people.size >= SWEEP_PEOPLE) for (const key of people.keys()) dropLate(people, key, now);
+      const key = keyOf(tenant, person);
+      const own = dropLate(people, key, now);
+      const oldest = own.keys().next();
+      if (own.size >= MAX_WAITING_EACH && oldest.done !== true) own.delete(oldest.value);
       const challenge = approvalChallenge(purpose, preimage);
       const issued = { challenge, preimage, kept };
-      waiting.set(keyOf(tenant, person, toBase64Url(challenge)), { ...issued, endsAt: now + CHALLENGE_MS });
+      people.set(key, own.set(toBase64Url(challenge), { ...issued, endsAt: now + CHALLENGE_MS }));
       return issued;
     },
     take: (tenant, person, assertion, now) => {
-      const key = keyOf(tenant, person, challengeIn(assertion) ?? "");
-      const found = waiting.get(key);
-      waiting.delete(key);
-      if (found === undefined || found.endsAt <= now) throw new WritError("challenge_unknown");
+      const key = keyOf(tenant, person);
+      const own = dropLate(people, key, now);
+      const challenge = challengeIn(assertion) ?? "";
+      const found = own.get(challenge);
+      own.delete(challenge);
+      if (own.size === 0) people.delete(key);
+      if (found === undefined) throw new WritError("challenge_unknown");
       return found;
     },
   };
+}
+
+/** What of a person's waits still, without what is too late: it stands oldest first. */
+function dropLate<Kept>(
+  people: Map<string, Map<string, Waiting<Kept>>>,
+  key: string,
+  now: number,
+): Map<string, Waiting<Kept>> {
+  const own = people.get(key) ?? new Map<string, Waiting<Kept>>();
+  for (const [challenge, { endsAt }] of own) {
+    if (endsAt > now) break;
+    own.delete(challenge);
+  }
+  if (own.size === 0) people.delete(key);
+  return own;
 }
 
 /** The challenge that the assertion's client data name: where to look, and nothing that is believed. */

@@ -1,5 +1,5 @@
 import { WritError } from "#src/base/errors.ts";
-import type { AgentId, ApprovalId, EmergencyId, IdSource, TenantId } from "#src/base/ids.ts";
+import type { AgentId, ApprovalId, EmergencyId, IdSource, RunId, TenantId } from "#src/base/ids.ts";
 import type { Reader } from "#src/store/reader.ts";
 import { isRevoked } from "#src/store/writs.ts";
 import { verifyDelegationChain } from "#src/ucan/chain.ts";
@@ -22,6 +22,8 @@ export interface CosignedUse {
   readonly agent: AgentId;
   /** Digests of the call and of command and resource, as far as they are known. */
   readonly digests: { readonly call: string; readonly resource: string };
+  /** The run that it is in and those that one is part of; none outside of any. */
+  readonly runs: readonly RunId[];
 }
 
 /** The person's word as a token: a cosigner's UCAN, without which nothing that asks for a person is released. */
@@ -87,16 +89,18 @@ function policyOf(vouched: Vouched): Ipld[] {
       ["==", ".agent", vouched.agent],
     ];
   }
-  const { scope, digest } = vouched.grant;
+  const { scope, digest, run } = vouched.grant;
   return [
     ["==", ".approval", vouched.approval],
     ["==", ".scope", scope],
     ["==", ".digest", digest],
+    ...(run === undefined ? [] : [["==", ".run", run]]),
   ];
 }
 
-function argumentsOf(vouched: Vouched, { agent, digests }: CosignedUse): Ipld {
+function argumentsOf(vouched: Vouched, { agent, digests, runs }: CosignedUse): Ipld {
   if (vouched.kind === "emergency") return { emergency: vouched.emergency, agent };
-  const { scope } = vouched.grant;
-  return { approval: vouched.approval, scope, digest: digests[scope], agent };
+  const { scope, run } = vouched.grant;
+  const isInRun = run !== undefined && runs.includes(run);
+  return { approval: vouched.approval, scope, digest: digests[scope], agent, ...(isInRun ? { run } : {}) };
 }

@@ -3,13 +3,14 @@ import { toBase64Url } from "#src/base/bytes.ts";
 import type { Json, JsonObject } from "#src/base/canonical-json.ts";
 import { type Clock, toRfc3339 } from "#src/base/clock.ts";
 import { WritError } from "#src/base/errors.ts";
-import { type IdSource, type PersonId, parseId, type SubjectId, type TenantId } from "#src/base/ids.ts";
+import { type IdSource, type PersonId, parseId, type RunId, type SubjectId, type TenantId } from "#src/base/ids.ts";
 import type { People } from "#src/identity/people.ts";
 import { readAgent } from "#src/store/agents.ts";
 import {
   type ApprovalRow,
   approveApproval,
   countVote,
+  deleteVote,
   denyApproval,
   insertVote,
   readApproval,
@@ -17,8 +18,8 @@ import {
 } from "#src/store/approvals.ts";
 import type { Reader } from "#src/store/reader.ts";
 import type { Statement } from "#src/store/unit.ts";
-import { type Approval, termsOf, toApproval } from "./approval.ts";
-import { requireApprover, requireNotHeld, requireStanding, type Standing } from "./approvers.ts";
+import { type Approval, type ApprovalDetails, termsOf, toApproval } from "./approval.ts";
+import { findGoneVoters, requireApprover, requireNotHeld, requireStanding, type Standing } from "./approvers.ts";
 import { createChallenges } from "./challenges.ts";
 import type { Cosigner } from "./cosigner.ts";
 import type { ApprovalFeed } from "./feed.ts";
@@ -76,6 +77,8 @@ export interface ApprovalDecisionsDependencies {
   readonly reader: Reader;
   readonly people: Pick<People, "hasPasskey">;
   readonly passkeys: Pick<Passkeys, "assertionOptions" | "verifyAssertion">;
+  /** What the approver is shown. */
+  readonly detailsOf: (tenant: TenantId, approval: string) => Promise<ApprovalDetails>;
   readonly cosigner: Cosigner;
   readonly spool: Spool;
   readonly waiters: Waiters;
@@ -90,6 +93,8 @@ interface Word {
   /** Whose key seals the comment. */
   readonly commentOf: SubjectId;
   readonly person: PersonId | null;
+  /** People whose yes does not count any more. */
+  readonly gone: readonly string[];
   readonly verdict: ApprovalVerdict;
   /** Null with a denial. */
   readonly given: BoundedGrant | null;
@@ -105,8 +110,8 @@ const MAX_ATTEMPTS = 8;
 
 /** Makes the service of people's decisions. */
 export function createApprovalDecisions(dependencies: ApprovalDecisionsDependencies): ApprovalDecisions {
-  const { recorder, reader, people, passkeys, cosigner, spool, waiters, feed, ids, clock } = dependencies;
-  const challenges = createChallenges<{ row: ApprovalRow; choice: DecisionChoice; given: BoundedGrant | null }>(
+  const { recorder, reader, people, passkeys, detailsOf, cosigner, spool, waiters, feed, ids, clock } = dependencies;
+  const challenges = createChallenges<{ approval: string; choice: DecisionChoice; given: BoundedGrant | null }>(
     "approval",
   );
 
@@ -118,27 +123,32 @@ export function createApprovalDecisions(dependencies: ApprovalDecisionsDependenc
     return row;
   };
 
-  /** Who this person is now, and whether they may decide this so. */
+  /** Who this person is now, whether they may decide this so, and whose yes from before does not count any more. */
   const checkPerson = async (
     tenant: TenantId,
     person: PersonId,
     row: ApprovalRow,
     { verdict, comment }: DecisionChoice,
     now: number,
-  ): Promise<Standing> => {
+  ): Promise<{ readonly standing: Standing; readonly gone: readonly string[] }> => {
     const standing = await requireStanding(reader, tenant, person, "approvals.decide");
-    if (verdict === "denied") return standing;
+    if (verdict === "denied") return { standing, gone: [] };
     await requireNotHeld(reader, tenant, now);
-    const [agent, voters] = await Promise.all([
+    const [agent, voters, details] = await Promise.all([
       readAgent(reader, tenant, row.agentId),
       readVoters(reader, tenant, row.approvalId),
+      detailsOf(tenant, row.approvalId),
     ]);
     const terms = termsOf(row);
-    const isEscalated = row.escalatedAt !== null;
-    requireApprover(standing, { terms, isEscalated, owner: agent?.owner ?? null, voters });
+    const behind = [...(details.behind ?? []), ...(agent?.owner ? [agent.owner] : [])];
+    const asked = { terms, isEscalated: row.escalatedAt !== null, behind, voters };
+    requireApprover(standing, asked);
     if (terms.comment && (comment ?? "").trim() === "") throw new WritError("comment_required");
-    return standing;
+    return { standing, gone: await findGoneVoters(reader, tenant, asked) };
   };
+
+  const runOf = async (tenant: TenantId, row: ApprovalRow): Promise<RunId | null> =>
+    (await detailsOf(tenant, row.approvalId)).run ?? null;
 
   /** The unit of one decision on a row as it was read. */
   const changeOf = (tenant: TenantId, row: ApprovalRow, word: Word, now: number): Change => {
@@ -164,10 +174,14 @@ export function createApprovalDecisions(dependencies: ApprovalDecisionsDependenc
       };
     }
     const granted = grantedText(given);
-    const grant = { grant: grantJson(given.grant), expires_at: toRfc3339(given.expiresAt), votes: row.votes + 1 };
-    const vote = person === null ? [] : [insertVote(tenant, row.approvalId, person, now)];
-    if (row.votes + 1 < termsOf(row).quorum) {
-      const counted = countVote(tenant, row.approvalId, row.votes, granted, now);
+    const votes = { from: row.votes, to: row.votes - word.gone.length + 1 };
+    const grant = { grant: grantJson(given.grant), expires_at: toRfc3339(given.expiresAt), votes: votes.to };
+    const vote = [
+      ...word.gone.map((voter) => deleteVote(tenant, row.approvalId, voter)),
+      ...(person === null ? [] : [insertVote(tenant, row.approvalId, person, now)]),
+    ];
+    if (votes.to < termsOf(row).quorum) {
+      const counted = countVote(tenant, row.approvalId, votes, granted, now);
       const statements = [counted, ...vote, ...word.statements];
       return { tenant, type: "approval.vouched", actor, statements, data: { ...common, ...grant } };
     }
@@ -181,7 +195,7 @@ export function createApprovalDecisions(dependencies: ApprovalDecisionsDependenc
       cosigner: token.bytes,
       cosignerCid: token.cid,
     };
-    const decision = { at: now, by: actor, votes: row.votes, grant: stored };
+    const decision = { at: now, by: actor, votes, grant: stored };
     return {
       tenant,
       type: "approval.approved",
@@ -222,25 +236,28 @@ export function createApprovalDecisions(dependencies: ApprovalDecisionsDependenc
       const now = clock.now();
       const row = await findPending(tenant, approval, now);
       const checked = checkChoice(choice);
-      const { subject } = await checkPerson(tenant, person, row, checked, now);
-      const given = checked.verdict === "denied" ? null : grantFor(row, checked.grant, now);
-      const preimage = preimageOf(row, subject, checked.verdict, given, ids);
-      const { challenge } = challenges.issue(tenant, person, preimage, { row, choice: checked, given }, now);
+      const { standing } = await checkPerson(tenant, person, row, checked, now);
+      const given =
+        checked.verdict === "denied" ? null : grantFor(row, await runOf(tenant, row), checked.grant, now);
+      const preimage = preimageOf(row, standing.subject, checked.verdict, given, ids);
+      const kept = { approval: row.approvalId, choice: checked, given };
+      const { challenge } = challenges.issue(tenant, person, preimage, kept, now);
       return { preimage, options: await passkeys.assertionOptions(tenant, person, challenge) };
     },
     decide: async (tenant, person, approval, assertion) => {
       const { challenge, preimage, kept } = challenges.take(tenant, person, assertion, clock.now());
-      if (kept.row.approvalId !== approval) throw new WritError("challenge_unknown");
+      if (kept.approval !== approval) throw new WritError("challenge_unknown");
       const { choice, given } = kept;
       await findPending(tenant, approval, clock.now());
       const proven = await passkeys.verifyAssertion(tenant, person, challenge, assertion);
       return commit(tenant, approval, async (row, now) => {
-        const { subject } = await checkPerson(tenant, person, row, choice, now);
+        const { standing, gone } = await checkPerson(tenant, person, row, choice, now);
         if (given !== null) requireSameGrant(row, given, now);
         return {
-          actor: subject,
-          commentOf: subject,
+          actor: standing.subject,
+          commentOf: standing.subject,
           person,
+          gone,
           verdict: choice.verdict,
           given,
           comment: choice.comment,
@@ -263,21 +280,27 @@ export function createApprovalDecisions(dependencies: ApprovalDecisionsDependenc
         if (verdict === "approved" && terms.comment && (comment ?? "").trim() === "") {
           throw new WritError("comment_required");
         }
-        const given = verdict === "denied" ? null : grantFor(row, undefined, now);
+        const given = verdict === "denied" ? null : grantFor(row, null, undefined, now);
         const commentOf = (await readAgent(reader, tenant, row.agentId))?.subjectId ?? actor;
-        return { actor, commentOf, person: null, verdict, given, comment, proof: { method: "host" }, statements: [] };
+        return { actor, commentOf, person: null, gone: [], verdict, given, comment, proof: { method: "host" }, statements: [] };
       });
     },
   };
 }
 
 /** The grant of a yes: the first one's, where somebody said yes before. */
-function grantFor(row: ApprovalRow, choice: GrantChoice | undefined, now: number): BoundedGrant {
-  if (row.granted === null) return chooseGrant(choice ?? {}, row, termsOf(row), now);
+function grantFor(
+  row: ApprovalRow,
+  run: RunId | null,
+  choice: GrantChoice | undefined,
+  now: number,
+): BoundedGrant {
+  const asked = { ...row, run };
+  if (row.granted === null) return chooseGrant(choice ?? {}, asked, termsOf(row), now);
   const given = readGranted(row.granted);
   if (choice !== undefined) {
-    const chosen = chooseGrant(choice, row, termsOf(row), row.requestedAt);
-    if (chosen.grant.scope !== given.grant.scope || chosen.grant.uses !== given.grant.uses) {
+    const chosen = chooseGrant(choice, asked, termsOf(row), row.requestedAt).grant;
+    if (chosen.scope !== given.grant.scope || chosen.uses !== given.grant.uses || chosen.run !== given.grant.run) {
       throw new WritError("grant_refused", "whoever said yes first fixed another grant");
     }
   }

@@ -33,7 +33,7 @@ import type { Statement } from "#src/store/unit.ts";
 import { ensureRevoked } from "#src/store/writs.ts";
 import { isCommand } from "#src/ucan/command.ts";
 import type { TenantKeys } from "#src/vault/tenant-keys.ts";
-import { requireNotHeld, requireStanding } from "./approvers.ts";
+import { canAnother, requireNotHeld, requireStanding, type Standing } from "./approvers.ts";
 import { createChallenges } from "./challenges.ts";
 import type { Cosigner } from "./cosigner.ts";
 import type { ApprovalChallenge } from "./decisions.ts";
@@ -75,7 +75,10 @@ export interface Emergencies {
   open(tenant: TenantId, person: PersonId, assertion: AssertionResponse): Promise<Emergency>;
   /** Ends it before its time, writs that rest on it included; `conflict` where it is over. */
   close(tenant: TenantId, actor: SubjectId, emergency: string): Promise<Emergency>;
-  /** Fixes what a reviewer says of what it let through; `conflict` while it is open or once it is reviewed. */
+  /**
+   * Fixes what a reviewer says of what it let through; `conflict` while it is open or once it is reviewed, `self_approval`
+   * for whoever opened it, unless nobody else could review it.
+   */
   reviewChallenge(tenant: TenantId, person: PersonId, emergency: string, comment: string): Promise<ApprovalChallenge>;
   review(tenant: TenantId, person: PersonId, emergency: string, assertion: AssertionResponse): Promise<Emergency>;
   /** Newest first. */
@@ -87,7 +90,7 @@ export interface Emergencies {
     agent: AgentId,
     command: string,
     now: number,
-  ): Promise<{ readonly id: EmergencyId; readonly cosigner: string } | undefined>;
+  ): Promise<{ readonly id: EmergencyId; readonly cosigner: string; readonly expiresAt: number } | undefined>;
   /** Counts a use, when the unit that holds the statement commits. */
   use(tenant: TenantId, emergency: EmergencyId, now: number): Statement;
   /** Has the review of what is past its time fall due, a bounded number at once. */
@@ -135,6 +138,14 @@ export function createEmergencies(dependencies: EmergenciesDependencies): Emerge
       : await readAgentByName(reader, tenant, idOrName);
     if (row === undefined) throw new WritError("not_found", "there is no such agent");
     return row.agentId;
+  };
+
+  const requireReviewer = async (tenant: TenantId, person: PersonId, { openedBy }: EmergencyRow): Promise<Standing> => {
+    const standing = await requireStanding(reader, tenant, person, "emergency.review");
+    if (openedBy === standing.subject && (await canAnother(reader, tenant, openedBy, "emergency.review"))) {
+      throw new WritError("self_approval", "you opened it: somebody else reviews it");
+    }
+    return standing;
   };
 
   const end = async (tenant: TenantId, row: EmergencyRow, actor: SubjectId | "system"): Promise<void> => {
@@ -238,7 +249,7 @@ export function createEmergencies(dependencies: EmergenciesDependencies): Emerge
       checkText(comment, "comment");
       const row = await find(tenant, emergency);
       requireDue(row);
-      const { subject } = await requireStanding(reader, tenant, person, "emergency.review");
+      const { subject } = await requireReviewer(tenant, person, row);
       const preimage: JsonObject = {
         emergency: row.emergencyId,
         nonce: toBase64Url(ids.random(32)),
@@ -252,8 +263,10 @@ export function createEmergencies(dependencies: EmergenciesDependencies): Emerge
       const { challenge, preimage, kept } = reviews.take(tenant, person, assertion, clock.now());
       if (kept.id !== emergency) throw new WritError("challenge_unknown");
       const proven = await passkeys.verifyAssertion(tenant, person, challenge, assertion);
-      const { subject } = await requireStanding(reader, tenant, person, "emergency.review");
-      requireDue(await find(tenant, emergency));
+      const expectEpoch = recorder.epochOf(tenant);
+      const row = await find(tenant, emergency);
+      const { subject } = await requireReviewer(tenant, person, row);
+      requireDue(row);
       await recorder.record({
         tenant,
         type: "emergency.reviewed",
@@ -267,6 +280,7 @@ export function createEmergencies(dependencies: EmergenciesDependencies): Emerge
           assertion: { ...proven.evidence } as Json,
           passkey: proven.credential,
         },
+        expectEpoch,
       });
       return render(tenant, await find(tenant, emergency));
     },
@@ -277,9 +291,9 @@ export function createEmergencies(dependencies: EmergenciesDependencies): Emerge
       for (const row of await readOpenEmergencies(reader, tenant, agent, now)) {
         const { emergencyId, command: below } = row;
         const vouched = { kind: "emergency", emergency: emergencyId, command: below, agent } as const;
-        const use = { command, agent, digests: { call: "", resource: "" } };
+        const use = { command, agent, digests: { call: "", resource: "" }, runs: [] };
         if (!(await cosigner.covers(tenant, row.cosigner, vouched, use, now))) continue;
-        return { id: emergencyId, cosigner: row.cosignerCid };
+        return { id: emergencyId, cosigner: row.cosignerCid, expiresAt: row.expiresAt };
       }
       return undefined;
     },

@@ -1,5 +1,6 @@
 import { canonicalize, type JsonObject } from "#src/base/canonical-json.ts";
 import { WritError } from "#src/base/errors.ts";
+import type { RunId } from "#src/base/ids.ts";
 import type { ApprovalTerms } from "#src/policy/approval-terms.ts";
 import type { ApprovalRow, ApprovalScope } from "#src/store/approvals.ts";
 
@@ -7,10 +8,12 @@ import type { ApprovalRow, ApprovalScope } from "#src/store/approvals.ts";
 export interface GrantChoice {
   /** How many uses; left out with `seconds`: any number, and one without. */
   readonly uses?: number;
-  /** For how long from now on; left out: as long as the request would have waited. */
+  /** For how long from now on; left out: as long as the request would have waited, or as a run may take. */
   readonly seconds?: number;
   /** Left out: as it was asked for. */
   readonly scope?: ApprovalScope;
+  /** For the run that asked and all below it, and for no call outside: any number of uses unless `uses` says how many. */
+  readonly run?: boolean;
 }
 
 /** What was given: part of what the approver signs. */
@@ -20,6 +23,8 @@ export interface Grant {
   readonly digest: string;
   /** Null any number until it expires. */
   readonly uses: number | null;
+  /** The run that it is for; left out: in a run or outside of any. */
+  readonly run?: RunId;
 }
 
 /** A grant and until when it holds, in milliseconds. */
@@ -28,7 +33,13 @@ export interface BoundedGrant {
   readonly expiresAt: number;
 }
 
-type Asked = Pick<ApprovalRow, "boundTo" | "callDigest" | "resourceDigest" | "expiresAt">;
+/** The longest that a grant for a run holds, unless the policies leave a longer time: a run that is never ended ends there. */
+export const MAX_RUN_SECONDS = 86_400;
+
+/** What was asked for; `run` is the one that it was asked for in. */
+export type Asked = Pick<ApprovalRow, "boundTo" | "callDigest" | "resourceDigest" | "expiresAt"> & {
+  readonly run: RunId | null;
+};
 
 /**
  * The grant that a choice is, within what the policies leave to the approver. Times are whole seconds, as the cosigner's
@@ -36,13 +47,20 @@ type Asked = Pick<ApprovalRow, "boundTo" | "callDigest" | "resourceDigest" | "ex
  */
 export function chooseGrant(choice: GrantChoice, asked: Asked, terms: ApprovalTerms, now: number): BoundedGrant {
   const scope = choice.scope ?? asked.boundTo;
-  const uses = choice.uses ?? (choice.seconds === undefined ? 1 : null);
-  const lifetime = choice.seconds ?? null;
-  const complaint = whyNot({ scope, uses, seconds: lifetime }, asked.boundTo, terms);
+  const isForRun = choice.run === true;
+  const uses = choice.uses ?? (choice.seconds === undefined && !isForRun ? 1 : null);
+  const lifetime = choice.seconds ?? (isForRun ? MAX_RUN_SECONDS : null);
+  const complaint = whyNot({ scope, uses, seconds: lifetime, isForRun }, asked.boundTo, terms);
   if (complaint !== undefined) throw new WritError("grant_refused", complaint);
+  if (isForRun && asked.run === null) throw new WritError("grant_refused", "it was not asked for in a run");
   const until = lifetime === null ? asked.expiresAt : now + lifetime * 1000;
   return {
-    grant: { scope, digest: scope === "call" ? asked.callDigest : asked.resourceDigest, uses },
+    grant: {
+      scope,
+      digest: scope === "call" ? asked.callDigest : asked.resourceDigest,
+      uses,
+      ...(isForRun && asked.run !== null ? { run: asked.run } : {}),
+    },
     expiresAt: Math.floor(until / 1000) * 1000,
   };
 }
@@ -53,25 +71,36 @@ export type GrantedRow = Pick<
   "granted" | "grantDigest" | "callDigest" | "votes" | "terms" | "decidedAt" | "expiresAt" | "requestedAt"
 >;
 
-/** Whether what was granted is still what the policies of now would let a person grant. */
-export function isStillGranted(row: GrantedRow, boundTo: ApprovalScope, terms: ApprovalTerms): boolean {
+/**
+ * Whether what was granted is still what the policies of now would let a person grant.
+ *
+ * @param ttlSeconds how long a request waits: a grant without a time of its own holds no longer
+ */
+export function isStillGranted(
+  row: GrantedRow,
+  boundTo: ApprovalScope,
+  terms: ApprovalTerms,
+  ttlSeconds: number,
+): boolean {
   if (row.granted === null) return false;
-  const { scope, uses } = readGranted(row.granted).grant;
+  const { scope, uses, run } = readGranted(row.granted).grant;
   const given = JSON.parse(row.terms) as ApprovalTerms;
   const from = row.decidedAt ?? row.requestedAt;
-  const seconds = uses === null || uses > terms.grants.uses ? Math.floor((row.expiresAt - from) / 1000) : null;
+  const isForRun = run !== undefined;
+  const isTimed = uses === null || uses > terms.grants.uses || row.expiresAt > row.requestedAt + ttlSeconds * 1000;
+  const seconds = isTimed || isForRun ? Math.max(1, Math.floor((row.expiresAt - from) / 1000)) : null;
   const groups = new Set(given.approvers.map((list) => list.join()));
   return (
     row.votes >= terms.quorum &&
     terms.approvers.every((list) => groups.has(list.join())) &&
     (given.comment || !terms.comment) &&
-    whyNot({ scope, uses, seconds }, boundTo, terms) === undefined
+    whyNot({ scope, uses, seconds, isForRun }, boundTo, terms) === undefined
   );
 }
 
 /** A grant as it stands in what is signed and in events. */
-export function grantJson({ scope, digest, uses }: Grant): JsonObject {
-  return { scope, digest, uses };
+export function grantJson({ scope, digest, uses, run }: Grant): JsonObject {
+  return { scope, digest, uses, ...(run === undefined ? {} : { run }) };
 }
 
 /** A grant as its row keeps it. */
@@ -85,7 +114,12 @@ export function readGranted(text: string): BoundedGrant {
 }
 
 function whyNot(
-  { scope, uses, seconds }: { scope: ApprovalScope; uses: number | null; seconds: number | null },
+  {
+    scope,
+    uses,
+    seconds,
+    isForRun,
+  }: { scope: ApprovalScope; uses: number | null; seconds: number | null; isForRun: boolean },
   boundTo: ApprovalScope,
   { grants }: ApprovalTerms,
 ): string | undefined {
@@ -95,10 +129,10 @@ function whyNot(
     return "the policies leave no grant for a whole resource";
   }
   if (scope === "call" && boundTo === "resource") return "no call is known: the grant can be for the resource alone";
-  if (seconds !== null && (grants.seconds === null || seconds > grants.seconds)) {
-    return grants.seconds === null
-      ? "the policies leave no grant for a time"
-      : `the policies leave a grant ${grants.seconds} s`;
+  if (isForRun && !grants.run) return "the policies leave no grant for a whole run";
+  const longest = isForRun ? Math.max(MAX_RUN_SECONDS, grants.seconds ?? 0) : grants.seconds;
+  if (seconds !== null && (longest === null || seconds > longest)) {
+    return longest === null ? "the policies leave no grant for a time" : `the policies leave a grant ${longest} s`;
   }
   if (uses === null && seconds === null) return "a grant without a number of uses has a time";
   if (uses !== null && seconds === null && uses > grants.uses) return `the policies leave a grant ${grants.uses} uses`;

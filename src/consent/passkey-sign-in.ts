@@ -46,15 +46,18 @@ export interface SignInDependencies {
   readonly clock: Clock;
 }
 
-/** What an answer was asked for. */
-type Purpose =
-  | { readonly kind: "sign-in" }
-  | { readonly kind: "reauthentication"; readonly tenant: TenantId; readonly session: SessionId };
+/** The session that a passkey was asked for again in. */
+interface Asked {
+  readonly tenant: TenantId;
+  readonly session: SessionId;
+}
 
 /** Makes the service. */
 export function createSignIn(dependencies: SignInDependencies): SignIn {
   const { recorder, reader, people, sessions, passkeys, ids, clock } = dependencies;
-  const ceremonies = createCeremonies<Purpose>(ids, clock);
+  // Apart: anybody may begin to sign in, and as often as they like, and drown nobody who is signed in.
+  const signIns = createCeremonies<null>(ids, clock);
+  const reauthentications = createCeremonies<Asked>(ids, clock);
 
   const ownerOf = async (response: AssertionResponse): Promise<{ tenant: TenantId; person: PersonId }> => {
     const owner = await passkeys.findOwner(response);
@@ -64,11 +67,10 @@ export function createSignIn(dependencies: SignInDependencies): SignIn {
   };
 
   return {
-    options: () => passkeys.discoverableOptions(ceremonies.begin({ kind: "sign-in" })),
+    options: () => passkeys.discoverableOptions(signIns.begin(null)),
     tenantOf: async (response) => (await passkeys.findOwner(response))?.tenant,
     signIn: async (response, client, before) => {
-      const { challenge, subject } = ceremonies.take(response.response?.clientDataJSON);
-      if (subject.kind !== "sign-in") throw new WritError("passkey_refused");
+      const { challenge } = signIns.take(response.response?.clientDataJSON);
       const owner = await ownerOf(response);
       const verified = await passkeys.verifyAssertion(owner.tenant, owner.person, challenge, response);
       const person = await people.show(owner.tenant, owner.person);
@@ -91,15 +93,12 @@ export function createSignIn(dependencies: SignInDependencies): SignIn {
       return signedIn(sessions, session);
     },
     reauthenticationOptions: async ({ tenant, person, session }) => {
-      const challenge = ceremonies.begin({ kind: "reauthentication", tenant, session: session.id });
+      const challenge = reauthentications.begin({ tenant, session: session.id });
       return passkeys.assertionOptions(tenant, person.id, challenge);
     },
     reauthenticate: async ({ tenant, subject, person, session }, response) => {
-      const taken = ceremonies.take(response.response?.clientDataJSON);
-      const isOurs =
-        taken.subject.kind === "reauthentication" &&
-        taken.subject.session === session.id &&
-        taken.subject.tenant === tenant;
+      const taken = reauthentications.take(response.response?.clientDataJSON);
+      const isOurs = taken.subject.session === session.id && taken.subject.tenant === tenant;
       if (!isOurs) throw new WritError("passkey_refused");
       const verified = await passkeys.verifyAssertion(tenant, person.id, taken.challenge, response);
       await recorder.record({

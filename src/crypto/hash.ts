@@ -1,12 +1,12 @@
-import { createHash, createHmac, hash as hashOnce, hkdfSync, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 import { sha256 as sha256Reference } from "@noble/hashes/sha2.js";
 import type { Bytes } from "#src/base/bytes.ts";
 
 /** SHA-256 (FIPS 180-4) of all `parts` in turn, 32 bytes; by the runtime's native implementation. */
 export function sha256(...parts: readonly (Uint8Array | string)[]): Bytes {
   const [only] = parts;
-  // One part, the usual case, takes half the time without an object to feed.
-  if (parts.length === 1 && only !== undefined) return new Uint8Array(hashOnce("sha256", only, "buffer"));
+  // One part, the usual case, takes half the time without an object to feed, and half again without a buffer to copy.
+  if (parts.length === 1 && only !== undefined) return Bun.SHA256.hash(only, new Uint8Array(32)) as Bytes;
   const hash = createHash("sha256");
   for (const part of parts) hash.update(part);
   return new Uint8Array(hash.digest());
@@ -15,7 +15,7 @@ export function sha256(...parts: readonly (Uint8Array | string)[]): Bytes {
 /** The same in lower-case hex. */
 export function sha256Hex(...parts: readonly (Uint8Array | string)[]): string {
   const [only] = parts;
-  if (parts.length === 1 && only !== undefined) return hashOnce("sha256", only, "hex");
+  if (parts.length === 1 && only !== undefined) return Bun.SHA256.hash(only, "hex");
   const hash = createHash("sha256");
   for (const part of parts) hash.update(part);
   return hash.digest("hex");

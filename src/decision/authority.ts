@@ -183,7 +183,9 @@ export function createAuthority(dependencies: AuthorityDependencies): Authority 
     epochOf,
     current: async (principal, now) => {
       const { principals } = cacheOf(principal.tenant);
-      const standing = await remember(principals, principal.token, () => loadStanding(reader, principal));
+      const standing = await remember(principals, `${principal.token} ${principal.agent.id}`, () =>
+        loadStanding(reader, principal),
+      );
       if (standing.expiresAt !== null && standing.expiresAt <= now) throw new WritError("unauthenticated");
       return standing.principal;
     },

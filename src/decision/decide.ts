@@ -1,12 +1,14 @@
 import { type Recorder, refusedError } from "#src/audit/recorder.ts";
 import type { Clock } from "#src/base/clock.ts";
 import { invariant, WritError } from "#src/base/errors.ts";
-import { type DecisionId, type IdSource, newId } from "#src/base/ids.ts";
+import { type DecisionId, type IdSource, newId, type RunId } from "#src/base/ids.ts";
 import type { Approvals } from "#src/consent/approvals.ts";
 import type { Emergencies } from "#src/consent/emergencies.ts";
 import type { Authorizer } from "#src/policy/authorizer.ts";
 import type { PolicyDecision } from "#src/policy/decide-twice.ts";
+import { type ActiveRun, type NotedDecision, noteDecision, requireActiveRun, withinRun } from "#src/runs/active-run.ts";
 import type { Governance, ToolGovernor } from "#src/runs/tool-governor.ts";
+import type { Reader } from "#src/store/reader.ts";
 import type { Committed } from "#src/store/unit.ts";
 import type { Keyring } from "#src/vault/keyring.ts";
 import type { Ask } from "./ask.ts";
@@ -29,7 +31,7 @@ export interface Decider {
    *
    * @param extrasOf statements that an allow commits together with its event, and what the event says of them
    *
-   * Throws for who no longer holds: `unauthenticated`, `agent_disabled`. Throws for what cannot be decided: `invalid_argument`, `invalid_path`, `not_found`, `call_mismatch`, `call_required`,
+   * Throws for who no longer holds: `unauthenticated`, `agent_disabled`. Throws for what cannot be decided: `run_ended`, `run_not_active`, `invalid_argument`, `invalid_path`, `not_found`, `call_mismatch`, `call_required`,
    * `reserved_context_key`, `body_too_large_to_approve`, `clock_behind`, `disk_quota_exceeded`, `store_failed`. Nothing
    * was granted then.
    */
@@ -45,6 +47,8 @@ export interface DeciderDependencies {
   readonly approvals: Approvals;
   readonly emergencies: Emergencies;
   readonly governor: ToolGovernor;
+  /** For runs: what they have left changes with every call. */
+  readonly reader: Reader;
   readonly recorder: Recorder;
   readonly keyring: Keyring;
   readonly ids: IdSource;
@@ -62,8 +66,6 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
   return {
     decide: async (asked, extrasOf) => {
       checkCapacity();
-      // A run would stand in `context.writ` as a fact; there are none yet, so any that is named is a claim.
-      if (asked.run !== undefined) throw new WritError("not_found", "there is no such run");
       if (asked.mint !== undefined) checkLifetime(asked.mint.ttlSeconds);
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
         const now = clock.now();
@@ -74,9 +76,11 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
           resolveTarget(authority, ask),
           authority.policies(ask.principal.tenant),
         ]);
-        const { governance, target } = await govern(dependencies.governor, ask, resolved, now);
+        const run =
+          ask.run === undefined ? undefined : await requireActiveRun(dependencies.reader, ask.principal, ask.run);
+        const { governance, target } = await govern(dependencies.governor, ask, run, resolved, now);
         const stored = await authority.reach(ask.principal.tenant, rootsOf(ask.principal, target));
-        const request = buildRequest({ ...requestParts(ask, target, now), governance, stored });
+        const request = buildRequest({ ...requestParts(ask, run, target, now), governance, stored });
         const policyDecision = decideReadable(
           dependencies.authorizer,
           policies,
@@ -84,7 +88,7 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
           now,
           target.mismatch,
         );
-        const judged = await judge(dependencies, ask, target, policies, policyDecision, now);
+        const judged = await judge(dependencies, ask, run, target, policies, policyDecision, now);
         const verdict = { ...judged, reasons: [...governedReasons(governance, judged), ...judged.reasons] };
         const shadow = judgeInShadow(
           dependencies.shadowAuthorizer,
@@ -116,6 +120,9 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
           statements: [
             ...verdict.statements,
             ...(verdict.decision === "allow" ? governance.count(verdict.vouched !== undefined) : []),
+            ...(run === undefined
+              ? []
+              : [noteDecision(ask.principal.tenant, run, noted(decisionId, target, verdict), now)]),
             ...(extras?.statements ?? []),
           ],
           expectEpoch: epoch,
@@ -141,7 +148,12 @@ export function createDecider(dependencies: DeciderDependencies): Decider {
 
 const EVENT_SUFFIX = { allow: "allowed", deny: "denied", step_up: "step_up" } as const;
 
-function requestParts(ask: Ask, target: Target, now: number): Omit<Parameters<typeof buildRequest>[0], "stored"> {
+function requestParts(
+  ask: Ask,
+  run: ActiveRun | undefined,
+  target: Target,
+  now: number,
+): Omit<Parameters<typeof buildRequest>[0], "stored"> {
   const claimedAttributes = ask.stated?.resource.attributes;
   return {
     principal: ask.principal,
@@ -149,19 +161,22 @@ function requestParts(ask: Ask, target: Target, now: number): Omit<Parameters<ty
     claimed: ask.claimed,
     now,
     ...(claimedAttributes === undefined ? {} : { claimedAttributes }),
-    ...(ask.run === undefined ? {} : { run: ask.run }),
+    ...(run === undefined ? {} : { run: { id: run.id, calls: run.calls } }),
   };
 }
 
 /** What the tool matrix and the file gates say of it; where they say anything, the target is in their group. */
 async function govern(
   governor: ToolGovernor,
-  { principal, run }: Ask,
+  { principal }: Ask,
+  run: ActiveRun | undefined,
   target: Target,
   now: number,
 ): Promise<{ readonly governance: Governance; readonly target: Target }> {
   const { tenant, agent } = principal;
-  const governance = await governor.govern({ tenant, agent, run, command: target.command, tool: target.tool, now });
+  const { command, tool } = target;
+  const alone = await governor.govern({ tenant, agent, run: run?.root, command, tool, now });
+  const governance = run === undefined ? alone : withinRun(alone, tenant, run, command, now);
   return { governance, target: governance.isGoverned ? withGovernance(target, governance.tier) : target };
 }
 
@@ -172,10 +187,16 @@ function governedReasons({ refusal, asksBecause }: Governance, { decision }: Ver
   return [{ code: "tool_needs_person", message: asksBecause }];
 }
 
+/** What of a decision its run keeps. */
+function noted(id: DecisionId, { command, tier, connection }: Target, { decision, approval }: Verdict): NotedDecision {
+  return { id, decision, command, tier, connection: connection?.id, approval: approval?.id };
+}
+
 /** From what the policies say to what is answered: here a step-up meets its approval. */
 async function judge(
   dependencies: DeciderDependencies,
   ask: Ask,
+  run: ActiveRun | undefined,
   target: Target,
   policies: ActivePolicies,
   policyDecision: PolicyDecision,
@@ -199,8 +220,12 @@ async function judge(
         callDigest: undefined,
       };
     case "step_up":
-      return judgeStepUp(dependencies, ask, target, policies, policyDecision, now);
+      return judgeStepUp(dependencies, ask, target, policies, policyDecision, familyOf(run), now);
   }
+}
+
+function familyOf(run: ActiveRun | undefined): readonly RunId[] {
+  return run?.family.map(({ runId }) => runId) ?? [];
 }
 
 const PLAIN = { statements: [], approval: undefined, isNewApproval: false } as const;
@@ -226,8 +251,11 @@ function draft(
     decisionId,
     now,
     ttlSeconds: ask.mint.ttlSeconds,
+    ...(ask.run === undefined ? {} : { run: ask.run }),
     ...(verdict.callDigest === undefined ? {} : { callDigest: verdict.callDigest }),
-    ...(verdict.vouched === undefined ? {} : { cosigner: verdict.vouched.cosigner }),
+    ...(verdict.vouched === undefined
+      ? {}
+      : { cosigner: verdict.vouched.cosigner, vouchedUntil: verdict.vouched.expiresAt }),
   });
 }
 

@@ -33,7 +33,7 @@ export interface Verdict {
   /** The approval that an allow uses up, or that a step-up waits for. */
   readonly approval: Approval | undefined;
   /** With an allow that rests on a person's word: the token that says so. */
-  readonly vouched?: { readonly cosigner: string; readonly emergency?: EmergencyId };
+  readonly vouched?: { readonly cosigner: string; readonly expiresAt: number; readonly emergency?: EmergencyId };
   /** Whether this step-up made it: it is discarded when the unit does not commit. */
   readonly isNewApproval: boolean;
 }

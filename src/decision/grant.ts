@@ -1,5 +1,5 @@
 import { WritError } from "#src/base/errors.ts";
-import type { DecisionId, IdSource, TenantId, TokenId } from "#src/base/ids.ts";
+import type { DecisionId, IdSource, RunId, TenantId, TokenId } from "#src/base/ids.ts";
 import type { AgentPrincipal } from "#src/identity/authenticate.ts";
 import { didOfSigner } from "#src/ucan/did-key.ts";
 import type { Ipld } from "#src/ucan/ipld.ts";
@@ -13,6 +13,8 @@ export interface WritMeta {
   readonly decision: DecisionId;
   /** The key that asked: revoking it refuses the writ. */
   readonly key: TokenId;
+  /** The run that it was granted in: it is good while that is active. */
+  readonly run?: RunId;
   /** `one`: consumed by its first use; `many`: good until it expires. */
   readonly uses: "one" | "many";
   /** Whether a person vouched. */
@@ -29,7 +31,10 @@ export interface GrantRequest {
   readonly callDigest?: string;
   /** The CID of the cosigner's token, where a person vouched. */
   readonly cosigner?: string;
+  /** Milliseconds; until when that person's word holds: the writ ends no later. */
+  readonly vouchedUntil?: number;
   readonly decisionId: DecisionId;
+  readonly run?: RunId;
   readonly ttlSeconds: number;
   /** Milliseconds. */
   readonly now: number;
@@ -63,11 +68,13 @@ export function draftWrit(keyring: Keyring, ids: IdSource, request: GrantRequest
   const { id: keyId, signer } = keyring.tokenKey(principal.tenant);
   const tenantDid = didOfSigner(signer);
   const singleUse = target.tier !== "read" || request.cosigner !== undefined;
-  const expiresAtSeconds = Math.floor(now / 1000) + request.ttlSeconds;
+  const asked = Math.floor(now / 1000) + request.ttlSeconds;
+  const expiresAtSeconds = Math.min(asked, Math.floor((request.vouchedUntil ?? Number.POSITIVE_INFINITY) / 1000));
   const meta: WritMeta = {
     tenant: principal.tenant,
     decision: request.decisionId,
     key: principal.token,
+    ...(request.run === undefined ? {} : { run: request.run }),
     uses: singleUse ? "one" : "many",
     cosigned: request.cosigner !== undefined,
     ...(request.cosigner === undefined ? {} : { cosigner: request.cosigner }),

@@ -37,7 +37,7 @@ export interface RequestParts {
   readonly target: Target;
   readonly claimed: JsonObject;
   readonly claimedAttributes?: JsonObject;
-  readonly run?: RunId;
+  readonly run?: { readonly id: RunId; readonly calls: number };
   /** What matrix and gates say of it: `context.writ.tool` and `context.writ.limits`. */
   readonly governance?: { readonly toolContext: JsonObject | undefined; readonly limitsContext: JsonObject };
   /** Milliseconds. */
@@ -71,7 +71,7 @@ export function buildRequest(parts: RequestParts): BuiltRequest {
     environment: principal.environment,
     limits: parts.governance?.limitsContext ?? {},
     ...(parts.governance?.toolContext === undefined ? {} : { tool: parts.governance.toolContext }),
-    ...(parts.run === undefined ? {} : { run: { id: parts.run } }),
+    ...(parts.run === undefined ? {} : { run: { id: parts.run.id, calls: parts.run.calls } }),
   };
   const claimed = checkClaims(
     parts.claimedAttributes === undefined ? parts.claimed : { ...parts.claimed, resource: parts.claimedAttributes },

@@ -1,7 +1,6 @@
 import { WritError } from "#src/base/errors.ts";
 import type { TenantId } from "#src/base/ids.ts";
 import type { PolicyProblem } from "#src/policy/policy-set.ts";
-import type { CompileOutcome } from "#src/store/jobs/compile-policies.ts";
 import type { SchemaOutcome, ValidateOutcome } from "#src/store/jobs/validate-policies.ts";
 import type { PackedPolicies } from "#src/store/policies.ts";
 import { readPolicySchema } from "#src/store/policy-schemas.ts";
@@ -108,10 +107,4 @@ export function describeProblem(problem: PolicyProblem | undefined): string {
   const { line, column, message, help, policy } = problem;
   const about = policy === undefined ? "" : `policy \`${policy.slice(0, 100)}\`: `;
   return `line ${line}, column ${column}: ${about}${message}${help === undefined ? "" : ` (${help})`}`;
-}
-
-/** Throws where a source did not compile: `policy_invalid` with the problems, `policy_slice_too_large`. */
-export function requireCompiled(outcome: CompileOutcome): void {
-  if (outcome.kind === "compiled") return;
-  throw refusalOf(outcome.kind === "invalid" ? { ...outcome, in: "policies" } : outcome);
 }

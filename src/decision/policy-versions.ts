@@ -174,7 +174,7 @@ export function createPolicyVersions(dependencies: PolicyVersionsDependencies): 
     show: async (tenant, version) => {
       const active = (await readStanding(reader, tenant)).version;
       const row = await readPolicyVersion(reader, tenant, version ?? active);
-      if (row === undefined) throw new WritError("not_found");
+      if (row === undefined) throw noVersion(version ?? active);
       return { ...row, active: row.version === active };
     },
     list: async (tenant, limit = 100, before = Number.MAX_SAFE_INTEGER) => {
@@ -191,7 +191,7 @@ export function createPolicyVersions(dependencies: PolicyVersionsDependencies): 
       const seen = await readStanding(reader, tenant);
       requireExpected(seen, expectedVersion);
       const row = await readPolicySummary(reader, tenant, version);
-      if (row === undefined) throw new WritError("not_found");
+      if (row === undefined) throw noVersion(version);
       if (version === seen.version && row.schemaVersion === seen.schemaVersion) return;
       await authority.prepare(tenant, row);
       const kind = isRollback ? "rolled_back" : "activated";
@@ -251,7 +251,14 @@ export async function activationOf(
 
 async function requireVersion(reader: Reader, tenant: TenantId, version: number): Promise<void> {
   if (version === 0 || (await readPolicySummary(reader, tenant, version)) !== undefined) return;
-  throw new WritError("not_found", "there is no such policy version");
+  throw noVersion(version);
+}
+
+function noVersion(version: number): WritError {
+  return new WritError(
+    "not_found",
+    version === 0 ? "no policy version decides yet" : `there is no policy version ${version}`,
+  );
 }
 
 function otherActive(version: number): WritError {

@@ -1,5 +1,6 @@
 import type { Clock } from "#src/base/clock.ts";
 import { WritError } from "#src/base/errors.ts";
+import type { RunId } from "#src/base/ids.ts";
 import type { AgentPrincipal } from "#src/identity/authenticate.ts";
 import type { Authorizer } from "#src/policy/authorizer.ts";
 import { decideOnce } from "#src/policy/decide-twice.ts";
@@ -24,12 +25,20 @@ export async function redecide(
   principal: AgentPrincipal,
   target: Target,
   cosigned: boolean,
+  run?: { readonly id: RunId; readonly calls: number },
 ): Promise<void> {
   const policies = await authority.policies(principal.tenant);
   const now = clock.now();
   if (isStale(policies, now)) throw new WritError("writ_mismatch", "the policies are older than they may be");
   const stored = await authority.reach(principal.tenant, rootsOf(principal, target));
-  const { policyRequest } = buildRequest({ principal, target, claimed: {}, now, stored });
+  const { policyRequest } = buildRequest({
+    principal,
+    target,
+    claimed: {},
+    now,
+    stored,
+    ...(run === undefined ? {} : { run }),
+  });
   const decision = decideOnce(authorizer, policies.index, policyRequest, cosigned);
   if (decision.decision === "allow") return;
   throw new WritError("writ_mismatch", "the policies do not allow this call under a writ that names no call", {

@@ -7,7 +7,8 @@ import { readPolicySummary } from "#src/store/policies.ts";
 import type { Reader } from "#src/store/reader.ts";
 import type { JobOptions, ReaderPool } from "#src/store/reader-pool.ts";
 import type { TenantKeys } from "#src/vault/tenant-keys.ts";
-import { MAX_SLICE_POLICIES, requireCompiled } from "./policy-validator.ts";
+import { type PolicyValidator, refusalOf } from "./policy-validator.ts";
+import { readStanding } from "./policy-versions.ts";
 
 /** Makes recorded decisions again and counts what comes out differently. */
 export interface PolicyReplays {
@@ -15,7 +16,7 @@ export interface PolicyReplays {
    * All decisions of the tenant and all answers to AuthZEN's questions since a time, in milliseconds, newest first.
    * Against `recorded` nothing may differ: what does was not decided as it is written.
    *
-   * Throws `policy_invalid` and `policy_slice_too_large` for a draft, `not_found` for a version, `verification_failed` for
+   * A draft is validated as a new version is. Throws `policy_invalid` and `policy_slice_too_large` for it, `not_found` for a version, `verification_failed` for
    * a record that does not open.
    */
   replay(tenant: TenantId, against: ReplayAgainst, since: number, options?: JobOptions): Promise<ReplayReport>;
@@ -26,6 +27,7 @@ export interface PolicyReplaysDependencies {
   readonly keys: Pick<TenantKeys, "subjectKeys">;
   readonly reader: Reader;
   readonly pool: ReaderPool;
+  readonly validator: Pick<PolicyValidator, "check">;
 }
 
 /** Subjects whose keys one part of a replay is given. */
@@ -35,11 +37,13 @@ const MAX_KEYS = 10_000;
  * Makes the service. Records are opened where they are decided, on the reader's thread, with the keys of those who are in
  * them: the thread asks for the ones that it meets, holds them for one part of the work, and nothing else of it crosses.
  */
-export function createPolicyReplays({ keys, reader, pool }: PolicyReplaysDependencies): PolicyReplays {
+export function createPolicyReplays({ keys, reader, pool, validator }: PolicyReplaysDependencies): PolicyReplays {
   const requireDecidable = async (tenant: TenantId, against: ReplayAgainst): Promise<void> => {
     if (against === "recorded") return;
     if ("source" in against) {
-      requireCompiled((await pool.run("compile", { source: against.source, maxSlice: MAX_SLICE_POLICIES })).result);
+      const { schemaVersion } = await readStanding(reader, tenant);
+      const outcome = await validator.check(tenant, against.source, schemaVersion);
+      if (outcome.kind !== "valid") throw refusalOf(outcome);
     } else if (against.version !== 0 && (await readPolicySummary(reader, tenant, against.version)) === undefined) {
       throw new WritError("not_found", "there is no such policy version");
     }

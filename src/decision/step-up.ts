@@ -1,4 +1,5 @@
 import { WritError } from "#src/base/errors.ts";
+import type { PersonId, RunId } from "#src/base/ids.ts";
 import type { ApprovalDetails, CallDigests } from "#src/consent/approval.ts";
 import type { Approvals } from "#src/consent/approvals.ts";
 import type { Emergencies } from "#src/consent/emergencies.ts";
@@ -22,6 +23,8 @@ export interface StepUpDependencies {
 /**
  * Where policies ask for a person: a grant that covers this use lets it through, else its approval is asked for. Throws
  * `call_required`, `body_too_large_to_approve`.
+ *
+ * @param runs the run that it is asked for in and those that one is part of
  */
 export async function judgeStepUp(
   { approvals, emergencies }: StepUpDependencies,
@@ -29,6 +32,7 @@ export async function judgeStepUp(
   target: Target,
   policies: ActivePolicies,
   decided: PolicyStepUp,
+  runs: readonly RunId[],
   now: number,
 ): Promise<Verdict> {
   const { tenant, agent } = ask.principal;
@@ -41,14 +45,15 @@ export async function judgeStepUp(
   if (terms === undefined) {
     return { ...waiting, decision: "deny", approval: undefined, reasons: [reason("approval_terms_invalid")] };
   }
+  const behind = behindOf(ask);
   const use = { tenant, agent: agent.id, command: target.command, digests, boundTo: decided.bind, terms, now };
-  const granted = await approvals.findGranted(use);
+  const granted = await approvals.findGranted({ ...use, behind, runs });
   if (granted?.cosigner != null) {
     return {
       ...(await allowed(ask, target, decided, [reason("approved")])),
       statements: [approvals.use(tenant, granted.id, now)],
       approval: granted,
-      vouched: { cosigner: granted.cosigner },
+      vouched: { cosigner: granted.cosigner, expiresAt: granted.expiresAt },
     };
   }
   const emergency = await emergencies.findCovering(tenant, agent.id, target.command, now);
@@ -57,7 +62,7 @@ export async function judgeStepUp(
       ...(await allowed(ask, target, decided, [reason("emergency")])),
       statements: [emergencies.use(tenant, emergency.id, now)],
       approval: undefined,
-      vouched: { cosigner: emergency.cosigner, emergency: emergency.id },
+      vouched: { cosigner: emergency.cosigner, expiresAt: emergency.expiresAt, emergency: emergency.id },
     };
   }
   const pending = await approvals.findPending(tenant, agent.id, digests.call);
@@ -135,6 +140,12 @@ function byId(index: PolicyIndex, ids: readonly string[]): readonly CompiledPoli
   return ids.flatMap((id) => index.get(id) ?? []);
 }
 
+/** The people behind an agent: whoever owns it, and whoever's device acts for it. */
+function behindOf({ principal }: Ask): readonly PersonId[] {
+  const people = [principal.agent.owner, principal.device?.person ?? null];
+  return [...new Set(people)].filter((person) => person !== null);
+}
+
 async function approvalDetails(ask: Ask, target: Target, askedBy: readonly string[]): Promise<ApprovalDetails> {
   const { call, connection } = target;
   return {
@@ -156,5 +167,7 @@ async function approvalDetails(ask: Ask, target: Target, askedBy: readonly strin
           },
     claimed: ask.claimed,
     askedBy,
+    behind: behindOf(ask),
+    ...(ask.run === undefined ? {} : { run: ask.run }),
   };
 }

@@ -7,22 +7,20 @@ import { filesOfLine } from "#src/classify/line-files.ts";
 import { commandName, isSensitivePath } from "#src/classify/paths.ts";
 import { type FileAccess, higherTier } from "#src/classify/tier.ts";
 import { readToolUse, type ToolUse } from "#src/classify/tool-use.ts";
-import { actionGroups, isCommand, type Tier } from "#src/connector/table.ts";
+import { actionGroups, type Tier } from "#src/connector/table.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
 import type { AskedTool, TargetTool, ToolGround, ToolTarget } from "./asked-tool.ts";
+import { isToolName, TOOL_TYPE, toolCommandOf } from "./tool-command.ts";
 
-const TOOL_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,99}$/;
 const MAX_LINE_CHARACTERS = 65_536;
 const MAX_SHOWN = 4000;
 /** Files that an event names; the line names all of them. */
 const MAX_RECORDED = 50;
-/** The resource of a tool whose calls say nothing of files or commands. */
-const TOOL_TYPE = "Tool";
 
 /** What a tool's call is for. Throws `invalid_argument` for a name or folder that is none and for a line that is too long. */
 export async function resolveTool(ground: ToolGround, tenant: TenantId, asked: AskedTool): Promise<ToolTarget> {
   const { name, input, cwd, home } = asked;
-  if (!TOOL_NAME.test(name)) throw new WritError("invalid_argument", "`tool.name` is no name of a tool");
+  if (!isToolName(name)) throw new WritError("invalid_argument", "`tool.name` is no name of a tool");
   for (const folder of [cwd, home, asked.projectBase]) {
     if (folder !== undefined && !isAbsolute(folder)) {
       throw new WritError("invalid_argument", "`tool.cwd`, `tool.home` and `tool.project.folder` are absolute");
@@ -151,7 +149,9 @@ async function resolveOther(
   asked: AskedTool,
   malformed: string | undefined,
 ): Promise<ToolTarget> {
-  const command = commandOf(asked.name);
+  // A command of a host that is stated by itself is what it says it is.
+  const command = asked.name.startsWith("/") ? asked.name : toolCommandOf(asked.name);
+  if (command === undefined) throw new WritError("invalid_argument", "`tool.name` is no name of a tool");
   const [input = ""] = await ground.scrubber.scrub(tenant, [canonicalize(asked.input)]);
   return {
     ...hostTarget(command, "danger"),
@@ -167,22 +167,6 @@ async function resolveOther(
       isOpaque: true,
     },
   };
-}
-
-/** `mcp__github__create_issue` is `/mcp/github/create_issue`, any other `/tool/<name>`. */
-function commandOf(name: string): string {
-  const [, server, tool] = /^mcp__(.+?)__(.+)$/.exec(name) ?? [];
-  const command =
-    server === undefined ? `/tool/${segmentOf(name)}` : `/mcp/${segmentOf(server)}/${segmentOf(tool ?? "")}`;
-  if (!isCommand(command)) throw new WritError("invalid_argument", "`tool.name` is no name of a tool");
-  return command;
-}
-
-function segmentOf(name: string): string {
-  return name
-    .toLowerCase()
-    .replaceAll(":", "-")
-    .replace(/^[_.-]+/, "");
 }
 
 function hostTarget(command: string, tier: Tier): Pick<ToolTarget, "command" | "groups" | "tier" | "personalId"> {

@@ -7,6 +7,7 @@ import { settingsOf } from "#src/identity/tenants.ts";
 import { readAgentByDid } from "#src/store/agents.ts";
 import { readTenant } from "#src/store/instance.ts";
 import type { Reader } from "#src/store/reader.ts";
+import { isRunActive } from "#src/store/runs.ts";
 import { isStopped } from "#src/store/stops.ts";
 import { readToken } from "#src/store/tokens.ts";
 import { isRevoked } from "#src/store/writs.ts";
@@ -97,6 +98,9 @@ export function createWritChecker({ reader, keyring, clock, epochOf }: WritCheck
     if (tenant.status !== "active") throw new WritError("writ_revoked", "the tenant is disabled");
     if (meta.cosigner !== undefined && (await isRevoked(reader, meta.tenant, meta.cosigner))) {
       throw new WritError("writ_revoked", "what a person vouched for was taken back");
+    }
+    if (meta.run !== undefined && !(await isRunActive(reader, meta.tenant, meta.run))) {
+      throw new WritError("writ_revoked", "the run that it was granted in is not active");
     }
     const principal = await findPrincipal(reader, meta, root.audience, clock.now());
     if (await isStopped(reader, tenant.tenantId, principal.agent.id, null)) throw new WritError("stopped");
@@ -204,6 +208,7 @@ function parseMeta(root: Delegation): WritMeta {
     isId("tenant", meta?.tenant) &&
     isId("decision", meta.decision) &&
     isId("token", meta.key) &&
+    (meta.run === undefined || isId("run", meta.run)) &&
     (meta.uses === "one" || meta.uses === "many") &&
     typeof meta.cosigned === "boolean" &&
     (meta.cosigner === undefined || typeof meta.cosigner === "string");

@@ -30,6 +30,8 @@ export interface GrantedCall {
   readonly body: ProxyBody;
   readonly bodyLength: number | undefined;
   readonly signal: AbortSignal;
+  /** Whether the client speaks to the upstream by the upstream's own address. */
+  readonly keepsOrigin: boolean;
   /** The tenant's authority epoch right after the grant was committed. */
   readonly epoch: number;
   /** Whether what it was granted under still stands. */
@@ -167,7 +169,8 @@ class Forwarding {
     injection: Injection,
   ): Promise<Extract<ProxyAnswer, { kind: "response" }>> {
     const { connection } = this.call.target;
-    const address = { connection, publicUrl: this.deps.publicUrl, path: this.call.target.call.path };
+    const { keepsOrigin } = this.call;
+    const address = { connection, publicUrl: this.deps.publicUrl, path: this.call.target.call.path, keepsOrigin };
     const encoding = encodingOf(response);
     const { headers, redactions } = cleanHeaders(response.headers, address, injection.knownValues);
     const cleaning = {
@@ -197,6 +200,7 @@ class Forwarding {
 
   private rewritesOrigin(response: HttpResponse): boolean {
     const { settings, connector } = this.call.target.connection;
+    if (this.call.keepsOrigin) return false;
     const wanted = settings.rewriteOrigin ?? connector === "npm-registry";
     return wanted && /\bjson\b/i.test(headerOf(response, "content-type") ?? "");
   }

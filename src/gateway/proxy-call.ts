@@ -26,6 +26,8 @@ export interface ProxyCall {
   readonly bodyLength?: number;
   readonly run?: RunId;
   readonly claimed: JsonObject;
+  /** Whether the client speaks to the upstream by the upstream's own address: then addresses in answers stay as they are. */
+  readonly keepsOrigin?: boolean;
   /** How long to wait for a person, in seconds; 0: not at all. */
   readonly waitSeconds: number;
   /** Fires when the client is gone. */

@@ -1,7 +1,7 @@
 import { Personal, type Recorder } from "#src/audit/recorder.ts";
 import type { Clock } from "#src/base/clock.ts";
 import { invariant, WritError } from "#src/base/errors.ts";
-import { type DecisionId, type IdSource, newId, type TenantId } from "#src/base/ids.ts";
+import { type DecisionId, type IdSource, newId, type RunId, type TenantId } from "#src/base/ids.ts";
 import type { Approvals } from "#src/consent/approvals.ts";
 import type { Ask } from "#src/decision/ask.ts";
 import type { Authority } from "#src/decision/authority.ts";
@@ -18,6 +18,7 @@ import { closeCall, openCall, readOpenCalls } from "#src/store/calls.ts";
 import { readConnection } from "#src/store/connections.ts";
 import { readTenant, readTenants } from "#src/store/instance.ts";
 import type { Reader } from "#src/store/reader.ts";
+import { isRunActive, readRun } from "#src/store/runs.ts";
 import { isStopped } from "#src/store/stops.ts";
 import { readToken } from "#src/store/tokens.ts";
 import type { Statement } from "#src/store/unit.ts";
@@ -107,6 +108,7 @@ async function callAsAgent(
       decisionId: outcome.decisionId,
       epoch: outcome.epoch,
       ...(outcome.cosigner === undefined ? {} : { cosigner: outcome.cosigner }),
+      ...(call.run === undefined ? {} : { run: call.run }),
     }),
   );
 }
@@ -129,6 +131,9 @@ async function callUnderWrit(
   checkCapacity();
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const writ = await writs.open(call.caller.presented);
+    if (call.run !== undefined && call.run !== writ.meta.run) {
+      throw new WritError("writ_mismatch", "the writ was not granted in this run");
+    }
     const target = await matchTarget(dependencies, call, writ, body);
     const callId = newId("event", ids);
     const { principal, meta, root } = writ;
@@ -154,6 +159,7 @@ async function callUnderWrit(
         connection: target.connection.id,
         method: target.call.method,
         single_use: meta.uses === "one",
+        run: meta.run,
       },
     });
     if (result.kind === "committed") {
@@ -194,7 +200,11 @@ async function matchTarget(
     : "";
   const { type, id } = target.resource;
   writs.check(writ, target.command, { resource: { type, id }, connection: target.connection.id, call: digest });
-  if (!writs.isDecidedForCall(writ)) await redecide(dependencies, principal, target, meta.cosigned);
+  if (!writs.isDecidedForCall(writ)) {
+    const run = meta.run === undefined ? undefined : await readRun(dependencies.reader, principal.tenant, meta.run);
+    const within = run === undefined ? undefined : { id: run.runId, calls: run.calls };
+    await redecide(dependencies, principal, target, meta.cosigned, within);
+  }
   return target;
 }
 
@@ -207,6 +217,8 @@ function requireCall(target: Target): CallTarget {
 /** What a call goes by once its grant is committed. */
 interface Grant extends Pick<GrantedCall, "callId" | "decisionId" | "epoch"> {
   readonly writ?: OpenedWrit;
+  /** The run that the call was granted in. */
+  readonly run?: RunId;
   /** The CID of the cosigner's token, where the call rests on a person's word and on no writ. */
   readonly cosigner?: string;
 }
@@ -217,7 +229,7 @@ function granted(
   principal: AgentPrincipal,
   target: Target,
   body: ProxyBody,
-  { writ, cosigner, ...grant }: Grant,
+  { writ, cosigner, run, ...grant }: Grant,
 ): GrantedCall {
   const callTarget = requireCall(target);
   return {
@@ -228,9 +240,11 @@ function granted(
     body,
     bodyLength: call.bodyLength,
     signal: call.signal,
+    keepsOrigin: call.keepsOrigin === true,
     stillAllowed: async () => {
       if (!(await standsStill(dependencies.reader, principal, callTarget))) return false;
       if (cosigner !== undefined && (await isRevoked(dependencies.reader, principal.tenant, cosigner))) return false;
+      if (run !== undefined && !(await isRunActive(dependencies.reader, principal.tenant, run))) return false;
       if (writ === undefined) return true;
       return (await dependencies.writs.open(writ.presented)).revoked.size === 0;
     },

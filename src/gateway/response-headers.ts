@@ -34,6 +34,8 @@ export interface ProxyAddress {
   readonly connection: Connection;
   /** The origin under which agents reach Writ. */
   readonly publicUrl: string;
+  /** Whether agents reach the upstream by its own address. */
+  readonly keepsOrigin?: boolean;
   /** Of the call, without the connection's base path: what relative references start from. */
   readonly path: string;
 }
@@ -68,8 +70,8 @@ export function cleanHeaders(
 }
 
 /** The address under which an agent reaches what stands at this path of the upstream. */
-export function proxyBase({ connection, publicUrl }: Pick<ProxyAddress, "connection" | "publicUrl">): string {
-  return `${publicUrl}/v1/proxy/${connection.name}`;
+export function proxyBase({ connection, publicUrl, keepsOrigin }: Omit<ProxyAddress, "path">): string {
+  return keepsOrigin === true ? connection.origin + connection.basePath : `${publicUrl}/v1/proxy/${connection.name}`;
 }
 
 function rewriteLocation(value: string, address: ProxyAddress): string | undefined {

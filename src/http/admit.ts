@@ -12,6 +12,7 @@ import { readTokenTenant } from "#src/store/tokens.ts";
 import type { WritMetrics } from "#src/telemetry/requests.ts";
 import { parseDelegation } from "#src/ucan/delegation.ts";
 import { type Caller, type Presented, type Role, readCredential, readWrit, roleOf } from "./caller.ts";
+import { identifyDevice } from "./device-caller.ts";
 import type { Listener } from "./listener.ts";
 import type { Route } from "./route.ts";
 import type { HttpServices } from "./services.ts";
@@ -79,7 +80,9 @@ async function identify(
     }
     if (presented.kind === "none") return ANYONE;
     const principal = await ground.services.authenticator.authenticate(presented.text, source);
-    return principal.kind === "agent" ? { kind: "agent", principal } : { kind: "token", principal };
+    if (principal.kind === "agent") return { kind: "agent", principal };
+    if (principal.kind === "device") return await identifyDevice(ground.services.devices, route, request, principal);
+    return { kind: "token", principal };
   } catch (error) {
     if (isWritError(error)) {
       await countRefusal(ground, presented, error.code);
@@ -195,6 +198,7 @@ function statedTenant({ presented }: Extract<Caller, { kind: "writ" }>): TenantI
 const ROLE_WORDS: Readonly<Record<Role, string>> = {
   anyone: "anyone",
   agent: "an agent's key",
+  device: "a paired device",
   writ: "a writ",
   admin: "an administrator's token",
   pdp: "an enforcement point's token",

@@ -2,22 +2,30 @@ import { WritError } from "#src/base/errors.ts";
 import type { SubjectId, TenantId } from "#src/base/ids.ts";
 import { type PresentedWrit, parsePresentedWrit } from "#src/decision/writ.ts";
 import type { AgentPrincipal, Principal } from "#src/identity/authenticate.ts";
+import type { Device, DevicePrincipal } from "#src/identity/devices.ts";
 import type { PersonPrincipal } from "#src/identity/sessions.ts";
 
-/** Who a route is for. `writ`: whoever presents one. `anyone`: without a credential. `person`: signed in, with the route's permission. */
-export const ROLES = ["anyone", "agent", "writ", "admin", "pdp", "operator", "person"] as const;
+/** Who a route is for. `writ`: whoever presents one. `anyone`: without a credential. `device`: a paired machine that names no agent; one that does is `agent`. `person`: signed in, with the route's permission. */
+export const ROLES = ["anyone", "agent", "device", "writ", "admin", "pdp", "operator", "person"] as const;
 /** Who a route is for. */
 export type Role = (typeof ROLES)[number];
 
 /** Who asks. */
 export type Caller =
   | { readonly kind: "anyone" }
-  | { readonly kind: "agent"; readonly principal: AgentPrincipal }
+  | ({ readonly kind: "agent"; readonly principal: AgentPrincipal } & SignedBody)
+  | ({ readonly kind: "device"; readonly principal: DevicePrincipal; readonly device: Device } & SignedBody)
   | { readonly kind: "token"; readonly principal: Exclude<Principal, AgentPrincipal> }
   | { readonly kind: "writ"; readonly presented: PresentedWrit }
   | { readonly kind: "person"; readonly principal: PersonPrincipal }
   /** Whoever holds the operator's socket; `tenant` is the one that they act in, by its name or id. */
   | { readonly kind: "operator"; readonly subject: SubjectId; readonly tenant: string | undefined };
+
+/** What a device signed of the request's body. */
+export interface SignedBody {
+  /** SHA-256 that the body must have, 32 bytes; left out for a caller that signs nothing. */
+  readonly bodySha256?: Uint8Array;
+}
 
 /** Whoever manages a tenant, and the tenant. */
 export interface Manager {

@@ -4,6 +4,7 @@ import type { IdSource } from "#src/base/ids.ts";
 import type { Log } from "#src/base/log.ts";
 import type { WritMetrics } from "#src/telemetry/requests.ts";
 import { type AdmitGround, admit, countRefusedWrit } from "./admit.ts";
+import type { Caller } from "./caller.ts";
 import { ERROR_STATUS } from "./error-status.ts";
 import { Exchange, type ExchangeGround } from "./exchange.ts";
 import { readJsonBody } from "./json-body.ts";
@@ -64,7 +65,7 @@ export function createDispatcher(ground: DispatchGround): Dispatcher {
         const withInstance = route.includesInstance === true;
         exchange = new Exchange(ground, listener, request, params, caller, source, withInstance);
         const query = route.query === undefined ? undefined : readQuery(request.url, route.query);
-        const body = await readBody(route, request, config.limits.maxBodyBytes);
+        const body = await readBody(route, request, config.limits.maxBodyBytes, bodyDigestOf(caller));
         reply = await route.handle(exchange, body, query);
       } catch (error) {
         reply = failureReply(error, route, id, log);
@@ -102,11 +103,21 @@ function createRequestIds(ids: IdSource): () => string {
   };
 }
 
-async function readBody(route: Route, request: Request, maxBytes: number): Promise<unknown> {
+function bodyDigestOf(caller: Caller): Uint8Array | undefined {
+  return caller.kind === "agent" || caller.kind === "device" ? caller.bodySha256 : undefined;
+}
+
+/** @param sha256 what a device signed of it */
+async function readBody(
+  route: Route,
+  request: Request,
+  maxBytes: number,
+  sha256: Uint8Array | undefined,
+): Promise<unknown> {
   const shape = route.body;
   if (shape === "raw" || request.method === "GET" || request.method === "HEAD") return undefined;
   const bound = Math.max(maxBytes, route.maxBodyBytes ?? 0);
-  return (shape ?? NO_BODY).parse((await readJsonBody(request, bound)) ?? {}, "");
+  return (shape ?? NO_BODY).parse((await readJsonBody(request, bound, sha256)) ?? {}, "");
 }
 
 function readQuery(url: string, shape: Shape<unknown>): unknown {
@@ -132,7 +143,7 @@ function failureReply(error: unknown, route: Route, id: string, log: Log): Reply
 
 function noteUse(keyUse: KeyUse, exchange: Exchange, route: Route, reply: Reply, now: number): void {
   const { caller } = exchange;
-  if (caller.kind !== "agent" && caller.kind !== "token") return;
+  if (caller.kind !== "agent" && caller.kind !== "token" && caller.kind !== "device") return;
   const { tenant, token } = caller.principal;
   const use = exchange.use;
   keyUse.note(tenant, token, {

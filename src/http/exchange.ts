@@ -6,9 +6,10 @@ import type { AgentPrincipal } from "#src/identity/authenticate.ts";
 import type { PeopleActor } from "#src/identity/people.ts";
 import type { Client, PersonPrincipal } from "#src/identity/sessions.ts";
 import { DEFAULT_TENANT } from "#src/identity/tenants.ts";
-import type { Caller, Manager } from "./caller.ts";
+import { type Caller, type Manager, readCredential } from "./caller.ts";
 import type { Listener } from "./listener.ts";
 import type { HttpServices } from "./services.ts";
+import { checkedBody, requireSigned } from "./signed-body.ts";
 
 /** What all requests share. */
 export interface ExchangeGround {
@@ -99,6 +100,25 @@ export class Exchange {
     return { tenant: row.tenantId, subject: caller.subject, isOperator: true };
   }
 
+  /** The paired machine that asks, for itself. */
+  device(): Extract<Caller, { kind: "device" }> {
+    invariant(this.caller.kind === "device", "the route is for devices");
+    return this.caller;
+  }
+
+  /** The body as it arrives; the last piece of one that a device signed comes when all of it is what was signed. */
+  body(): ReadableStream<Uint8Array> | null {
+    const { caller, request } = this;
+    const hasBody =
+      Number(request.headers.get("content-length") ?? "0") > 0 || request.headers.has("transfer-encoding");
+    const sha256 = caller.kind === "agent" || caller.kind === "device" ? caller.bodySha256 : undefined;
+    if (!hasBody || request.body === null) {
+      if (sha256 !== undefined) requireSigned(new Uint8Array(), sha256);
+      return null;
+    }
+    return sha256 === undefined ? request.body : checkedBody(request.body, sha256);
+  }
+
   /** The person who asks. */
   person(): PersonPrincipal {
     invariant(this.caller.kind === "person", "the route is for people who are signed in");
@@ -128,9 +148,28 @@ export class Exchange {
     return this.caller;
   }
 
+  /**
+   * Holds whoever asks to what was proven when they came, for those who waited: a key that was revoked or a session that
+   * was ended meanwhile gets no answer. Throws what `Authenticator` throws.
+   */
+  async requireStillProven(): Promise<void> {
+    const { caller, services } = this;
+    if (caller.kind === "person") {
+      if ((await services.sessions.current(caller.principal)) === undefined) throw new WritError("unauthenticated");
+      return;
+    }
+    const presented = readCredential(this.header("authorization") ?? null);
+    if (presented.kind === "key") await services.authenticator.authenticate(presented.text, this.source);
+  }
+
   /** Fires when the client is gone or the server begins to stop: for whoever waits. */
   waitSignal(): AbortSignal {
     return AbortSignal.any([this.request.signal, this.ground.stopping]);
+  }
+
+  /** Whether the client believes that it speaks to the upstream itself. */
+  isForwarded(): boolean {
+    return this.listener.isForward === true;
   }
 
   /** How long the connection may be silent, from now on. */

@@ -2,6 +2,7 @@ import { fromUtf8 } from "#src/base/bytes.ts";
 import type { Json } from "#src/base/canonical-json.ts";
 import { isWritError, WritError } from "#src/base/errors.ts";
 import { parseStrictJson } from "#src/base/strict-json.ts";
+import { requireSigned } from "./signed-body.ts";
 
 const JSON_TYPE = /^application\/json(?:\s*;\s*charset="?utf-8"?)?\s*$/i;
 
@@ -11,17 +12,21 @@ const JSON_TYPE = /^application\/json(?:\s*;\s*charset="?utf-8"?)?\s*$/i;
  * A body needs `Content-Type: application/json`: what a browser sends across origins without asking first has another one
  * or none. It is bounded while it arrives, strict UTF-8 and strict JSON.
  *
- * Throws `unsupported_media_type`, `body_too_large`, `body_not_json` and the codes of `parseStrictJson`.
+ * Throws `device_proof_refused` for another body than a device signed, `unsupported_media_type`, `body_too_large`, `body_not_json` and the codes of `parseStrictJson`.
  */
-export async function readJsonBody(request: Request, maxBytes: number): Promise<Json | undefined> {
+export async function readJsonBody(request: Request, maxBytes: number, sha256?: Uint8Array): Promise<Json | undefined> {
   const { headers } = request;
   const length = headers.get("content-length");
-  if (length === "0" || (length === null && !headers.has("transfer-encoding"))) return undefined;
+  if (length === "0" || (length === null && !headers.has("transfer-encoding"))) {
+    if (sha256 !== undefined) requireSigned(new Uint8Array(), sha256);
+    return undefined;
+  }
   const type = headers.get("content-type");
   if (type !== "application/json" && (type === null || !JSON_TYPE.test(type))) {
     throw new WritError("unsupported_media_type", "send the body as application/json");
   }
   const bytes = await readBytes(request, length, maxBytes);
+  if (sha256 !== undefined) requireSigned(bytes, sha256);
   return bytes.length === 0 ? undefined : parseStrictJson(decode(bytes));
 }
 

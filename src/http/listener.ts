@@ -7,6 +7,8 @@ import { sourceAddress } from "./source-address.ts";
 export interface Listener {
   /** `socket`: the operator's; whoever is there without a credential is the instance operator. */
   readonly kind: "tcp" | "socket";
+  /** Whether its clients speak to upstreams by the upstreams' own addresses. */
+  readonly isForward?: true;
   readonly security: Readonly<Record<string, string>>;
   /** The address that a request is from. */
   sourceOf(request: Request): string;

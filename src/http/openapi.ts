@@ -27,6 +27,7 @@ const OF_CREDENTIALS: readonly ErrorCode[] = [
 /** The security scheme of each role; the operator has a socket instead of a credential. */
 const SCHEMES: ReadonlyMap<Role, string> = new Map([
   ["agent", "agentKey"],
+  ["device", "deviceToken"],
   ["writ", "writ"],
   ["admin", "adminToken"],
   ["pdp", "pdpToken"],
@@ -52,6 +53,9 @@ export function describeRoutes(routes: readonly Route[], publicUrl: string): Jso
       schemas: { Problem: PROBLEM_SCHEMA },
       securitySchemes: {
         agentKey: bearer("an agent's key: `writ_agent_…`; also as the password of Basic"),
+        deviceToken: bearer(
+          "a paired device's token: `writ_device_…`; each request is signed by the device too (RFC 9421), and as an agent's with `Writ-Agent`",
+        ),
         adminToken: bearer("an administrator's token: `writ_admin_…`"),
         pdpToken: bearer("an enforcement point's token: `writ_pdp_…`"),
         session: {

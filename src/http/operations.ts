@@ -6,6 +6,7 @@ import { equalInConstantTime, sha256 } from "#src/crypto/hash.ts";
 import { EXPOSITION_CONTENT_TYPE, renderExposition } from "#src/telemetry/exposition.ts";
 import type { Metrics } from "#src/telemetry/metrics.ts";
 import type { Exchange } from "./exchange.ts";
+import type { RunningForward } from "./forward-proxy.ts";
 import type { ReadinessCheck } from "./readiness.ts";
 import { type Route, route } from "./route.ts";
 
@@ -15,6 +16,8 @@ export interface OperationsGround {
   readonly readiness: () => Promise<readonly ReadinessCheck[]>;
   /** The description of the API, made when it is first asked for. */
   readonly openApi: () => string;
+  /** The forward proxy, where there is one and it listens. */
+  readonly forward?: () => RunningForward | undefined;
 }
 
 const YEAR_MS = 365 * 86_400_000;

@@ -22,10 +22,14 @@ const RESOURCES: ReadonlyMap<string, readonly [read: Permission, write: Permissi
   ["settings", ["settings.read", "settings.write"]],
   ["notifications", ["notifications.read", "notifications.write"]],
   ["people", ["people.read", "people.write"]],
+  ["streams", ["streams.read", "streams.write"]],
+  ["subjects", ["people.read", "people.write"]],
   ["passkeys", ["people.read", "people.write"]],
   ["people-status", ["overview.read", "people.write"]],
   ["sessions", ["people.read", "people.write"]],
   ["archive", ["archive.read", "archive.write"]],
+  ["runs", ["runs.read", "stop.write"]],
+  ["devices", ["devices.read", "devices.write"]],
   ["stop", ["overview.read", "stop.write"]],
 ]);
 
@@ -35,7 +39,8 @@ const OTHERS: ReadonlyMap<string, Permission> = new Map<string, Permission>([
 ]);
 
 /** Posting to these changes nothing: they ask what would be. */
-const ASKING = /^\/v1\/admin\/(?:policies\/(?:.*\/)?(?:check|explanation|replay|builder\/[a-z]+)|connectors\/lint)$/;
+const ASKING =
+  /^\/v1\/admin\/(?:policies\/(?:.*\/)?(?:check|explanation|replay|tests|builder\/[a-z]+)|connectors\/lint)$/;
 
 const ADMIN = /^\/v1\/admin\/([a-z-]+)/;
 

@@ -8,6 +8,7 @@ import type { Config, TlsFiles } from "#src/config/config.ts";
 import type { Metrics } from "#src/telemetry/metrics.ts";
 import type { WritMetrics } from "#src/telemetry/requests.ts";
 import { createDispatcher, type DispatchGround, faultResponse } from "./dispatch.ts";
+import { type ForwardProxyOptions, type RunningForward, startForwardProxy } from "./forward-proxy.ts";
 import { knownHosts } from "./host-check.ts";
 import { createKeyUse } from "./key-use.ts";
 import { type Listener, socketListener, tcpListener } from "./listener.ts";
@@ -28,6 +29,8 @@ export interface HttpOptions {
   readonly metrics: WritMetrics;
   readonly registry: Metrics;
   readonly capacity: { readonly check: () => void };
+  /** What the forward proxy needs, where `config.forward` asks for one. */
+  readonly forwarding?: Pick<ForwardProxyOptions, "dialer" | "authority">;
   /** `socket-only`: the operator's socket and nothing else. */
   readonly listen: "tcp" | "socket-only";
 }
@@ -37,6 +40,8 @@ export interface HttpServer {
   /** `http://127.0.0.1:8620`; undefined without a TCP listener. */
   readonly url: string | undefined;
   readonly listener: { readonly address: string; readonly port: number } | undefined;
+  /** Where the forward proxy listens. */
+  readonly forward: { readonly address: string; readonly port: number } | undefined;
   readonly socketPath: string;
   /** Takes no more connections, refuses what still comes on open ones, and lets nobody wait on. Returns at once. */
   stopAccepting(): Promise<void>;
@@ -81,8 +86,10 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     isStopping,
   });
   let description: string | undefined;
+  let forward: RunningForward | undefined;
   const routes = allRoutes({
     registry,
+    forward: () => forward,
     readiness,
     openApi: () => {
       description ??= JSON.stringify(describeRoutes(routes, config.publicUrl));
@@ -102,9 +109,16 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     servers.push(listenOnSocket(socketPath, routerOf));
     const tcp = options.listen === "tcp" ? listenOnAddress(config, routerOf) : undefined;
     if (tcp !== undefined) servers.push(tcp.server);
+    if (options.listen === "tcp" && options.forwarding !== undefined && config.forward !== undefined) {
+      const { authority } = options.forwarding;
+      const tls = config.forward.tls === undefined ? undefined : readTlsFiles(config.forward.tls);
+      const parts = { services, dispatcher, log, isStopping, tls, now: () => clock.now(), ...options.forwarding };
+      forward = { listener: await startForwardProxy(parts, config.forward), authority, config: config.forward };
+    }
     return {
       url: tcp?.url,
       listener: tcp?.listener,
+      forward: forward?.listener,
       socketPath,
       stopAccepting: async () => stopAccepting(),
       stop: async (graceMs = STOP_GRACE_MS) => {
@@ -121,6 +135,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   function stopAccepting(): void {
     if (isStopping()) return;
     stopping.abort();
+    void forward?.listener.close();
     for (const server of servers) void server.stop(false);
   }
 
@@ -195,7 +210,11 @@ function tryListen(where: string, listen: () => BunServer): BunServer {
   }
 }
 
-function readTls({ certFile, keyFile }: TlsFiles): Bun.TLSOptions {
+function readTls(files: TlsFiles): Bun.TLSOptions {
+  return { ...readTlsFiles(files), minVersion: TLS_1_3 } as Bun.TLSOptions;
+}
+
+function readTlsFiles({ certFile, keyFile }: TlsFiles): { readonly cert: string; readonly key: string } {
   const read = (name: string, path: string): string => {
     try {
       return readFileSync(path, "utf8");
@@ -203,7 +222,7 @@ function readTls({ certFile, keyFile }: TlsFiles): Bun.TLSOptions {
       throw new WritError("config_invalid", `\`${name}\` cannot be read: ${messageOf(cause)}`, { cause });
     }
   };
-  const options = { cert: read("WRIT_TLS_CERT", certFile), key: read("WRIT_TLS_KEY", keyFile), minVersion: TLS_1_3 };
+  const files = { cert: read("WRIT_TLS_CERT", certFile), key: read("WRIT_TLS_KEY", keyFile) };
   // A group may share certificates, as on many hosts; everybody may not.
   if ((statSync(keyFile).mode & OTHERS) !== 0) {
     throw new WritError(
@@ -211,5 +230,5 @@ function readTls({ certFile, keyFile }: TlsFiles): Bun.TLSOptions {
       `\`WRIT_TLS_KEY\`: \`${keyFile}\` can be read by every user of this host`,
     );
   }
-  return options as Bun.TLSOptions;
+  return files;
 }

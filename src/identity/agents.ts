@@ -24,6 +24,7 @@ import {
   setAgentOwner,
   setAgentStatus,
 } from "#src/store/agents.ts";
+import { readErasure } from "#src/store/erasures.ts";
 import { readPerson } from "#src/store/people.ts";
 import type { Reader } from "#src/store/reader.ts";
 import { formatDidKey, parseDidKey } from "#src/ucan/did-key.ts";
@@ -156,6 +157,9 @@ export function createAgents({ recorder, reader, keys, ids, clock }: AgentsDepen
     const row = await readAgent(reader, tenant, agent);
     if (row === undefined) throw new WritError("not_found");
     if (row.status === to) return;
+    if (to === "active" && (await readErasure(reader, tenant, row.subjectId)) !== undefined) {
+      throw new WritError("conflict", "the agent was erased");
+    }
     await recorder.record({
       tenant,
       type: to === "disabled" ? "agent.disabled" : "agent.enabled",

@@ -1,6 +1,6 @@
 import type { Clock } from "#src/base/clock.ts";
 import { WritError } from "#src/base/errors.ts";
-import type { SubjectId, TenantId, TokenId } from "#src/base/ids.ts";
+import type { DeviceId, PersonId, SubjectId, TenantId, TokenId } from "#src/base/ids.ts";
 import { type AddressRange, isInRanges, parseAddressRange } from "#src/config/address-range.ts";
 import { matchesTokenHash, parseToken, type TokenKind } from "#src/crypto/tokens.ts";
 import { readAgent } from "#src/store/agents.ts";
@@ -19,6 +19,8 @@ export type Principal =
       /** The key's: `live`, `test`, … */
       readonly environment: string;
       readonly agent: Agent;
+      /** The machine that acts for it, where one does, and who confirmed that. */
+      readonly device?: { readonly id: DeviceId; readonly person: PersonId | null };
     }
   | {
       readonly kind: Exclude<TokenKind, "agent">;
@@ -28,7 +30,7 @@ export type Principal =
       readonly environment: string;
     };
 
-/** An agent, proven by its key. */
+/** An agent, proven by its key, or by a device that acts for it. */
 export type AgentPrincipal = Extract<Principal, { kind: "agent" }>;
 
 /** Proves who a credential belongs to. */

@@ -94,6 +94,8 @@ export interface Sessions {
    * another device than it was given to. The newest state counts: a session that was ended is dead for the next request.
    */
   authenticate(cookie: string, client: Client): Promise<PersonPrincipal | undefined>;
+  /** Whoever proved it before, as of now; undefined where the session, its person or its tenant is over. For what lasts. */
+  current(principal: PersonPrincipal): Promise<PersonPrincipal | undefined>;
   /** All of a tenant, or of one person, newest first. */
   list(tenant: TenantId, person?: PersonId): Promise<SessionInfo[]>;
   /** `not_found` for one that is not there, or not this person's where one is given. */
@@ -151,6 +153,15 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
   const sign = (session: SessionId, expiresAt: number): string =>
     toBase64Url(hmacSha256(proofKey, canonicalize(["writ.reauthentication.v1", session, expiresAt])));
 
+  /** The session's person, as long as session, tenant and person stand. */
+  const personOf = async (tenant: TenantId, row: SessionRow): Promise<Person | undefined> => {
+    const now = clock.now();
+    if (row.endedAt !== null || row.expiresAt <= now || row.lastSeenAt + IDLE_MS <= now) return undefined;
+    if ((await readTenant(reader, tenant))?.status !== "active") return undefined;
+    const person = await people.show(tenant, row.personId);
+    return person.status === "active" ? person : undefined;
+  };
+
   const endOne = async (tenant: TenantId, actor: SubjectId, row: SessionRow): Promise<void> => {
     const result = await recorder.tryRecord({
       tenant,
@@ -196,16 +207,20 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
       if (!isId("tenant", tenant) || !isId("session", session)) return undefined;
       const row = await readSession(reader, tenant, session);
       const matches = equalInConstantTime(hashSecret(secret), row?.hash ?? NO_HASH);
-      if (row === undefined || !matches || row.endedAt !== null) return undefined;
-      const now = clock.now();
-      if (row.expiresAt <= now || row.lastSeenAt + IDLE_MS <= now) return undefined;
+      if (row === undefined || !matches) return undefined;
       const device = deviceOf(client);
       if (row.device !== null && (device === null || !equalInConstantTime(row.device, device))) return undefined;
-      if ((await readTenant(reader, tenant))?.status !== "active") return undefined;
-      const person = await people.show(tenant, row.personId);
-      if (person.status !== "active") return undefined;
+      const person = await personOf(tenant, row);
+      if (person === undefined) return undefined;
+      const now = clock.now();
       if (now - row.lastSeenAt >= TOUCH_MS) recorder.touch([touchSession(tenant, session, now)]);
       return toPrincipal(tenant, person, row, secret);
+    },
+    current: async (principal) => {
+      const { tenant, session } = principal;
+      const row = await readSession(reader, tenant, session.id);
+      const person = row === undefined ? undefined : await personOf(tenant, row);
+      return person && { ...principal, person: { id: person.id, name: person.name, roles: person.roles } };
     },
     list: async (tenant, person) => {
       const rows = await readOpenSessions(reader, tenant, person, clock.now(), MAX_LISTED);

@@ -40,6 +40,7 @@ const SIGNED: ReadonlyMap<string, SignedKind> = new Map<string, SignedKind>([
   ["emergency.reviewed", { purpose: "review", signer: "reviewer", same: ["emergency"] }],
 ]);
 
+const OTHERWISE = "the enrolment that was given is not the one that the chain has";
 const USER_PRESENT = 0x01;
 const USER_VERIFIED = 0x04;
 const RP_ID_HASH_BYTES = 32;
@@ -54,6 +55,35 @@ const MIN_AUTHENTICATOR_DATA_BYTES = 37;
  */
 export function assertionCheck(enrolments: readonly EnrolmentLine[]): EventCheck {
   const byCredential = new Map(enrolments.map((line) => [`${line.tenant} ${line.credentialId}`, line]));
+  return assertionCheckBy(
+    (tenant, credential) => byCredential.get(`${tenant} ${credential}`),
+    (tenant, at) => enrolments.some((line) => line.tenant === tenant && line.enrolledAt < at),
+  );
+}
+
+/**
+ * What a person signed in an event that a person decides; `isSigned` is false for any other event, and there is no
+ * assertion where nobody's passkey is said to have signed it.
+ */
+export function signedAssertionOf({ type, data }: Pick<ParsedEvent, "type" | "data">): {
+  readonly isSigned: boolean;
+  readonly assertion: JsonObject | undefined;
+} {
+  if (!SIGNED.has(type)) return { isSigned: false, assertion: undefined };
+  const { method, assertion } = data;
+  return { isSigned: true, assertion: method === "passkey" && isJsonObject(assertion) ? assertion : undefined };
+}
+
+/**
+ * The same check, for enrolments that come with what is checked.
+ *
+ * @param findLine the enrolment of a credential in a tenant, as far as it is known by then
+ * @param hadPasskey whether somebody of the tenant is known to have had a passkey before a time, besides what the chain says
+ */
+export function assertionCheckBy(
+  findLine: (tenant: string, credential: string) => EnrolmentLine | undefined,
+  hadPasskey: (tenant: string, at: string) => boolean = () => false,
+): EventCheck {
   const verifiers = new Map<string, CoseVerifier>();
   const verifierOf = (line: EnrolmentLine): CoseVerifier => {
     const known = verifiers.get(line.credentialId);
@@ -66,25 +96,36 @@ export function assertionCheck(enrolments: readonly EnrolmentLine[]): EventCheck
     name: "assertions",
     begin: (tenant) => {
       const seen = new Set<string>();
-      let hasPasskey = false;
+      const enrolled = new Map<string, ParsedEvent>();
+      const gone = new Set<string>();
       return {
         event: (event) => {
+          const credential = textOf(event.data, "credential_id");
           if (event.type === "passkey.enrolled") {
-            hasPasskey = true;
-            const line = byCredential.get(`${tenant} ${textOf(event.data, "credential_id")}`);
-            return line === undefined || isEnrolledSo(event, line)
-              ? []
-              : [problem(event, "assertion_invalid", "the enrolment that was given is not the one that the chain has")];
+            enrolled.set(credential, event);
+            const line = findLine(tenant, credential);
+            return line === undefined || isEnrolledSo(event, line) ? [] : [problem(event, "assertion_invalid", OTHERWISE)];
           }
+          if (event.type === "passkey.removed") gone.add(credential);
+          if (event.type === "person.revoked") gone.add(textOf(event.data, "subject"));
           const kind = SIGNED.get(event.type);
           if (kind === undefined) return [];
           if (event.data["method"] !== "passkey") {
-            return hasPasskey ? [problem(event, "assertion_missing", "nobody's passkey signed it")] : [];
+            const isLate = enrolled.size > 0 || hadPasskey(tenant, event.at);
+            return isLate ? [problem(event, "assertion_missing", "nobody's passkey signed it")] : [];
           }
           try {
-            return checkSigned(event, kind, seen, (credential) => {
-              const line = byCredential.get(`${tenant} ${credential}`);
-              return line === undefined ? undefined : { line, verify: verifierOf(line) };
+            return checkSigned(event, kind, seen, (id) => {
+              const line = findLine(tenant, id);
+              if (line === undefined) return undefined;
+              const before = enrolled.get(id);
+              const isOther = before !== undefined && !isEnrolledSo(before, line);
+              const complaint = isOther
+                ? OTHERWISE
+                : gone.has(id) || gone.has(line.subject)
+                  ? "its passkey had been removed before"
+                  : undefined;
+              return { line, verify: verifierOf(line), complaint };
             });
           } catch (error) {
             if (!isWritError(error)) throw error;
@@ -96,7 +137,9 @@ export function assertionCheck(enrolments: readonly EnrolmentLine[]): EventCheck
   };
 }
 
-type FindKey = (credential: string) => { readonly line: EnrolmentLine; readonly verify: CoseVerifier } | undefined;
+type FindKey = (
+  credential: string,
+) => { readonly line: EnrolmentLine; readonly verify: CoseVerifier; readonly complaint: string | undefined } | undefined;
 
 function checkSigned(
   event: ParsedEvent,
@@ -115,7 +158,8 @@ function checkSigned(
   const challenge = toBase64Url(approvalChallenge(kind.purpose, preimage));
   if (seen.has(challenge)) return [problem(event, "assertion_invalid", "the same challenge was answered before")];
   seen.add(challenge);
-  const complaint = keyComplaint(event, key.line) ?? assertionComplaint(assertion, challenge, key.line, key.verify);
+  const complaint =
+    keyComplaint(event, key.line) ?? assertionComplaint(assertion, challenge, key.line, key.verify) ?? key.complaint;
   return complaint === undefined ? [] : [problem(event, "assertion_invalid", complaint)];
 }
 

@@ -3,6 +3,7 @@ import { canonicalize, type Json, type JsonObject } from "#src/base/canonical-js
 import { isWritError, WritError } from "#src/base/errors.ts";
 import { parseCanonical } from "./canonical-text.ts";
 import type { CheckpointRecord, ConsistencyProof, InclusionProof } from "./checkpoint-trail.ts";
+import { type EnrolmentLine, enrolmentLine, parseEnrolment } from "./enrolment.ts";
 import { keyToJson, type PublishedKey, parseKey } from "./keys.ts";
 import { parseSeal, type Seal } from "./seal.ts";
 import { isHash, isIdentifier, isTimestamp, requireMembers } from "./shape.ts";
@@ -11,8 +12,9 @@ import { isHash, isIdentifier, isTimestamp, requireMembers } from "./shape.ts";
  * An evidence bundle: JSON Lines, each the RFC 8785 form of an object with a `kind`, each ended by a line feed.
  *
  * In this order: the `header`; the `key` lines, from the first key of the instance on; then `event` lines in the order of
- * the chain, behind an event its `inclusion` lines, the `seal` and the `checkpoint` that end with it; at the end
- * checkpoints of more events than are here, each behind its `consistency` line. `blob` lines stand anywhere behind the header.
+ * the chain, behind an event that a person signed its `assertion`, behind any its `inclusion` lines, the `seal` and the
+ * `checkpoint` that end with it; at the end checkpoints of more events than are here, each behind its `consistency` line.
+ * `blob` lines stand anywhere behind the header, an `enrolment` before the first `assertion` that it checks.
  */
 export const BUNDLE_VERSION = 1;
 
@@ -43,7 +45,20 @@ export type BundleLine =
   | { readonly kind: "checkpoint"; readonly checkpoint: CheckpointRecord }
   | { readonly kind: "inclusion"; readonly proof: InclusionProof }
   | { readonly kind: "consistency"; readonly proof: ConsistencyProof }
+  | { readonly kind: "enrolment"; readonly enrolment: EnrolmentLine }
+  | ({ readonly kind: "assertion" } & AssertionLine)
   | { readonly kind: "blob"; readonly sha256: string; readonly bytes: Uint8Array };
+
+/** What a person's authenticator gave for an event, base64url. */
+export interface AssertionLine {
+  readonly seq: number;
+  readonly assertion: {
+    readonly authenticator_data: string;
+    readonly client_data: string;
+    readonly credential_id: string;
+    readonly signature: string;
+  };
+}
 
 /** The header's line, without its line feed, as are all. */
 export function headerLine(header: BundleHeader): string {
@@ -91,6 +106,16 @@ export function consistencyLine({ from, path, to }: ConsistencyProof): string {
   return canonicalize({ from, kind: "consistency", path: [...path], to });
 }
 
+/** The line of an enrolled passkey; nobody's name is in it. */
+export function bundleEnrolmentLine({ name: _, ...enrolment }: EnrolmentLine): string {
+  return enrolmentLine(enrolment);
+}
+
+/** The line of what a person's authenticator gave for the event right before it. */
+export function assertionLine({ seq, assertion }: AssertionLine): string {
+  return canonicalize({ ...assertion, kind: "assertion", seq });
+}
+
 /** The line of a blob that events refer to. */
 export function blobLine(sha256: string, bytes: Uint8Array): string {
   return canonicalize({ bytes: toBase64(bytes), kind: "blob", sha256 });
@@ -124,6 +149,10 @@ export function parseBundleLine(line: string): BundleLine {
       return { kind, proof: parseInclusion(value) };
     case "consistency":
       return { kind, proof: parseConsistency(value) };
+    case "enrolment":
+      return { kind, enrolment: parseEnrolment(value) };
+    case "assertion":
+      return { kind, ...parseAssertion(value) };
     case "blob":
       return { kind, ...parseBlob(value) };
     default:
@@ -186,6 +215,15 @@ function parseConsistency(value: Json): ConsistencyProof {
   if (!isCount(from) || !isCount(to)) refuse("consistency proof", "`from` and `to` are positive integers");
   if (!isPath(path)) refuse("consistency proof", "`path` is not a list of hashes");
   return { from, path, to } as unknown as ConsistencyProof;
+}
+
+const ASSERTION = ["authenticator_data", "client_data", "credential_id", "signature"] as const;
+
+function parseAssertion(value: Json): AssertionLine {
+  const { kind: _, seq, ...assertion } = requireMembers(value, [...ASSERTION, "kind", "seq"].sort(), "the assertion");
+  if (!isCount(seq)) refuse("assertion", "`seq` is not a positive integer");
+  for (const name of ASSERTION) if (typeof assertion[name] !== "string") refuse("assertion", `\`${name}\` is not text`);
+  return { seq, assertion } as unknown as AssertionLine;
 }
 
 function isCount(value: Json | undefined): boolean {

@@ -12,12 +12,14 @@ import {
   collectReferences,
   decodeEvent,
   digestEvent,
+  ENCODED_FROM,
   GENESIS_HASH,
   hasMalformedWrit,
   type ParsedEvent,
   parseEvent,
 } from "./event.ts";
 import type { EventCheck, EventCheckRun } from "./event-check.ts";
+import { type ScannedEvent, scanEvent } from "./event-scan.ts";
 import { type PublishedKey, type TrustedKey, trustKeys } from "./keys.ts";
 import { CompactRange } from "./merkle.ts";
 import type { ProblemCode, VerifyProblem, VerifyReport } from "./report.ts";
@@ -133,10 +135,12 @@ export class ChainVerifier {
   /** Takes the next event. */
   event(record: EventRecord): void {
     if (this.ended) return;
-    const text = this.readText(record);
+    const { hash, leaf, encoded } = digestEvent(record.bytes);
+    const scanned = scanEvent(encoded, ENCODED_FROM);
+    // What a scan passes is well-formed text; of anything else it is to be said first whether it is text at all.
+    const text = scanned === undefined ? this.readText(record) : "";
     if (text === undefined) return;
-    const { hash, leaf } = digestEvent(record.bytes);
-    const event = this.readEvent(text, hash, record);
+    const event = this.readEvent(scanned ?? text, hash, record);
     if (event === undefined || !this.follows(event, record)) return;
     this.tree.append(leaf);
     this.last = event.seq;
@@ -145,12 +149,12 @@ export class ChainVerifier {
     this.leaf = leaf;
     if (this.trail.nextExpected <= this.last) this.trail.meetExpected(this.place());
     this.options.onLeaf?.(event.seq, leaf);
-    if (hasMalformedWrit(event)) {
+    if (scanned?.hasMalformedWrit ?? hasMalformedWrit(event)) {
       this.note(event.seq, "writ_malformed", `event ${event.seq} names a writ by what is no CID of one`);
     }
     for (const check of this.checks) this.noteAll(check.event(event, hash));
     if (this.options.onReference === undefined) return;
-    for (const sha256 of collectReferences(event.data)) this.options.onReference(sha256, event.seq);
+    for (const sha256 of scanned?.references ?? collectReferences(event.data)) this.options.onReference(sha256, event.seq);
   }
 
   /** Takes a seal, when the events that it covers have been taken and no later one. */
@@ -233,9 +237,10 @@ export class ChainVerifier {
     return this.attempt("event_malformed", () => decodeEvent(bytes), record.seq);
   }
 
-  private readEvent(text: string, hash: string, record: EventRecord): ParsedEvent | undefined {
+  private readEvent(given: ScannedEvent | string, hash: string, record: EventRecord): ParsedEvent | undefined {
     if (record.hash === undefined || record.hash === hash) {
-      return this.attempt("event_malformed", () => parseEvent(text), record.seq);
+      if (typeof given !== "string") return given;
+      return this.attempt("event_malformed", () => parseEvent(given), record.seq);
     }
     this.end(record.seq, "hash_mismatch", `the bytes of event ${record.seq} do not have the hash recorded with them`);
     return undefined;

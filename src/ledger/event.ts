@@ -12,7 +12,8 @@ export const GENESIS_HASH = "0".repeat(64);
 
 const HASH_PREFIX = "writ.audit.v1\n";
 const HASH_PREFIX_BYTES = utf8(HASH_PREFIX);
-const TYPE = /^[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*$/;
+/** What a type looks like. */
+export const EVENT_TYPE = /^[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*$/;
 const REFERENCE = /^sha256:[0-9a-f]{64}$/;
 
 /** The newest event of a chain: 0 and {@link GENESIS_HASH} for an empty one. */
@@ -85,7 +86,12 @@ export interface EventDigest {
   readonly leaf: Bytes;
   /** How many bytes the event has. */
   readonly length: number;
+  /** The event's bytes, from {@link ENCODED_FROM} on: nobody else has them, and nobody changes them. */
+  readonly encoded: Bytes;
 }
+
+/** Where the bytes of an event begin in what {@link digestEvent} gives. */
+export const ENCODED_FROM = HASH_PREFIX_BYTES.length;
 
 /**
  * Both sums that a chain needs of an event, for the price of one encoding: {@link hashEventHex} and the tree's `leafHash`.
@@ -96,7 +102,7 @@ export function digestEvent(bytes: Uint8Array | string): EventDigest {
   // The leaf's input is 0x00 and the same bytes: the last byte of the prefix makes room for it.
   const leafInput = input.subarray(HASH_PREFIX_BYTES.length - 1);
   leafInput[0] = 0;
-  return { hash, leaf: sha256(leafInput), length: input.length - HASH_PREFIX_BYTES.length };
+  return { hash, leaf: sha256(leafInput), length: input.length - HASH_PREFIX_BYTES.length, encoded: input };
 }
 
 function hashInput(bytes: Uint8Array | string): Uint8Array | string {
@@ -145,7 +151,7 @@ export function collectReferences(data: JsonObject): string[] {
 }
 
 /** CIDv1, dag-cbor, SHA-256, in base 32: 36 bytes in 58 characters, the last of which has two bits that are 0. */
-const WRIT_CID = /^bafyrei[a-z2-7]{51}[aeimquy4]$/;
+export const WRIT_CID = /^bafyrei[a-z2-7]{51}[aeimquy4]$/;
 
 /** Whether an event names a writ by what cannot be the CID of one: `data.writ.cid` of a decision. */
 export function hasMalformedWrit({ type, data }: Pick<ParsedEvent, "type" | "data">): boolean {
@@ -162,7 +168,7 @@ function checkEvent(value: Json): ParsedEvent {
   if (!isIdentifier(event["id"])) refuse("id", "is not an identifier");
   if (!isIdentifier(event["actor"])) refuse("actor", "is not an identifier");
   if (!isTimestamp(event["at"])) refuse("at", "is not an RFC 3339 time in UTC with milliseconds");
-  if (typeof event["type"] !== "string" || !TYPE.test(event["type"])) refuse("type", "is not a dotted lower-case name");
+  if (typeof event["type"] !== "string" || !EVENT_TYPE.test(event["type"])) refuse("type", "is not a dotted lower-case name");
   if (!isHash(event["prev"])) refuse("prev", "is not 64 hex digits");
   if (!isJsonObject(event["data"])) refuse("data", "is not an object");
   return event as unknown as ParsedEvent;

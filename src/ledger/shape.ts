@@ -2,7 +2,9 @@ import type { Json, JsonObject } from "#src/base/canonical-json.ts";
 import { WritError } from "#src/base/errors.ts";
 
 const HASH = /^[0-9a-f]{64}$/;
-const IDENTIFIER = /^[A-Za-z0-9_.:-]{1,128}$/;
+/** How long an identifier may be. */
+export const MAX_IDENTIFIER = 128;
+const IDENTIFIER = new RegExp(`^[A-Za-z0-9_.:-]{1,${MAX_IDENTIFIER}}$`);
 const TIME =
   /^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z$/;
 

@@ -1,6 +1,7 @@
 import { fromHex } from "#src/base/bytes.ts";
 import { isWritError, messageOf, WritError } from "#src/base/errors.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
+import { type AssertionSummary, BundleAssertions } from "./bundle-assertions.ts";
 import { type BundleHeader, type BundleLine, parseBundleLine } from "./bundle.ts";
 import { ChainVerifier } from "./chain-verifier.ts";
 import { checkpointOrigin, type SignedCheckpoint } from "./checkpoint.ts";
@@ -34,6 +35,8 @@ export interface BundleReport extends VerifyReport {
   readonly madeAt: string;
   /** How many blobs there were. */
   readonly blobs: number;
+  /** What people signed, and how much of that was checked with passkeys that the bundle itself brings. */
+  readonly assertions: AssertionSummary;
 }
 
 /**
@@ -64,6 +67,7 @@ class BundleReading {
   private readonly keys: PublishedKey[] = [];
   private readonly needed = new Map<string, number>();
   private readonly present = new Set<string>();
+  private readonly assertions = new BundleAssertions();
   private header: BundleHeader | undefined;
   private chain: ChainVerifier | undefined;
   private expectedSeq = 1;
@@ -122,7 +126,7 @@ class BundleReading {
       if (origin === checkpointOrigin(instance, tenant)) continue;
       chain.note(0, "tenant_mismatch", `the expected checkpoint is of \`${origin}\`, and the bundle of another chain`);
     }
-    return { ...chain.finish(), instance, madeAt, blobs: this.present.size };
+    return { ...chain.finish(), instance, madeAt, blobs: this.present.size, assertions: this.assertions.summary };
   }
 
   private parse(text: string): BundleLine | undefined {
@@ -159,10 +163,20 @@ class BundleReading {
       case "consistency":
         (this.chain ?? this.startChain()).consistency(line.proof);
         break;
+      case "enrolment":
+        this.complain(this.assertions.enrolment(line.enrolment, this.header?.tenant ?? ""));
+        break;
+      case "assertion":
+        this.complain(this.assertions.assertion(line));
+        break;
       case "blob":
         this.takeBlob(line.sha256, line.bytes);
         break;
     }
+  }
+
+  private complain(what: string | undefined): void {
+    if (what !== undefined) this.end(`line ${this.number}: ${what}`);
   }
 
   private takeKey(key: PublishedKey): void {
@@ -203,7 +217,7 @@ class BundleReading {
       keys,
       pinned,
       requireSealedTail: this.options.requireSealedTail ?? true,
-      checks: this.options.checks ?? [],
+      checks: [...(this.options.checks ?? []), this.assertions.check],
       expectCheckpoints: this.options.expectCheckpoints ?? [],
       ...(header === undefined ? {} : { instance: header.instance }),
       ...(header === undefined ? {} : { expectHead: { seq: header.last, root: header.root } }),

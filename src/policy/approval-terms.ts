@@ -6,6 +6,8 @@ export interface GrantBounds {
   readonly seconds: number | null;
   /** Whether it may be given for the command on the resource rather than for the very call. */
   readonly resource: boolean;
+  /** Whether it may be given for all of the run that asks. */
+  readonly run: boolean;
 }
 
 /** What policies ask of an approval. */
@@ -30,7 +32,7 @@ export const PLAIN_TERMS: ApprovalTerms = {
   approvers: [],
   comment: false,
   escalation: null,
-  grants: { uses: 1, seconds: null, resource: false },
+  grants: { uses: 1, seconds: null, resource: false, run: false },
 };
 
 const MAX_QUORUM = 10;
@@ -86,7 +88,10 @@ const PARSERS: ReadonlyMap<string, { readonly parse: (value: string) => unknown;
   ["escalate", { parse: parseEscalation, form: "a time and a group, such as `10m:security`" }],
   [
     "grant",
-    { parse: parseGrant, form: "`once`, or of `uses:10`, `until:1h` and `resource` those that hold, with commas" },
+    {
+      parse: parseGrant,
+      form: "`once`, or of `uses:10`, `until:1h`, `run` and `resource` those that hold, with commas",
+    },
   ],
 ]);
 
@@ -119,6 +124,7 @@ function parseGrant(value: string): GrantBounds | undefined {
 function widen(bounds: GrantBounds, part: string): GrantBounds | undefined {
   if (part === "once") return bounds;
   if (part === "resource") return { ...bounds, resource: true };
+  if (part === "run") return { ...bounds, run: true };
   const [name, number = "", ...rest] = part.split(":");
   if (rest.length > 0) return undefined;
   if (name === "until") {
@@ -134,6 +140,7 @@ function narrower(a: GrantBounds, b: GrantBounds): GrantBounds {
     uses: Math.min(a.uses, b.uses),
     seconds: a.seconds === null || b.seconds === null ? null : Math.min(a.seconds, b.seconds),
     resource: a.resource && b.resource,
+    run: a.run && b.run,
   };
 }
 

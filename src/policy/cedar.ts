@@ -129,18 +129,28 @@ export function validatePolicies(
   return validateStrictly(policies, schema).errors;
 }
 
-/** The same with Cedar's warnings: policies that no request can meet, confusable characters. */
+/** The same with Cedar's warnings: policies that no request can meet, confusable characters. Each text is one policy. */
 export function validateStrictly(
   policies: ReadonlyMap<string, string>,
   schema: string | SchemaJson<string>,
 ): { readonly errors: readonly NamedProblem[]; readonly warnings: readonly NamedProblem[] } {
-  const staticPolicies = toRecord(policies);
-  const answer = guarded(() => validate({ schema, policies: { staticPolicies } }));
+  // Policies of one text take Cedar half the time of as many texts; it then calls them by their places.
+  const ids = [...policies.keys()];
+  const texts = [...policies.values()];
+  const starts: number[] = [];
+  let bytes = 0;
+  for (const text of texts) {
+    starts.push(bytes);
+    bytes += Buffer.byteLength(text) + 1;
+  }
+  const answer = guarded(() => validate({ schema, policies: { staticPolicies: texts.join("\n") } }));
   if (answer.type === "failure") return { errors: answer.errors.map(toProblem), warnings: [] };
-  const named = ({ policyId, error }: { policyId: string; error: DetailedError }) => ({
-    ...toProblem(error),
-    policyId,
-  });
+  const named = ({ policyId, error }: { policyId: string; error: DetailedError }): NamedProblem => {
+    const place = Number(/^policy(\d+)$/.exec(policyId)?.[1]);
+    const { startByte, ...problem } = toProblem(error);
+    const inText = startByte === undefined ? undefined : startByte - (starts[place] ?? 0);
+    return { ...problem, startByte: inText, policyId: ids[place] ?? policyId };
+  };
   return { errors: answer.validationErrors.map(named), warnings: answer.validationWarnings.map(named) };
 }
 

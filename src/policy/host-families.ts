@@ -6,7 +6,9 @@ import type { SchemaConnector } from "./schema.ts";
  */
 export const HOST_FAMILIES: readonly SchemaConnector[] = [
   {
-    routes: [{ command: "/shell/exec", resource: { type: "Shell::Command" }, attributes: { program: "", cwd: "", host: "" } }],
+    routes: [
+      { command: "/shell/exec", resource: { type: "Shell::Command" }, attributes: { program: "", cwd: "", host: "" } },
+    ],
     commands: new Map([["/shell/exec", ["read", "write", "danger"]]]),
   },
   {

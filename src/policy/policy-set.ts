@@ -2,9 +2,11 @@ import { canonicalize } from "#src/base/canonical-json.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
 import { approvalAnnotationProblems } from "./approval-terms.ts";
 import type { PolicyJson } from "./cedar.ts";
+import { ClauseParser } from "./clause-parser.ts";
 import { dependsOnCosigned } from "./cosign-dependence.ts";
 import { type PolicyReads, readsOf } from "./policy-reads.ts";
 import { type PolicyPiece, positionAt, scanPolicyText, utf16Offset } from "./policy-text.ts";
+import { helpWithLiteral } from "./problem-help.ts";
 import { type PolicyScope, scopeOf } from "./scope.ts";
 import { createShapeParser } from "./shape-parser.ts";
 
@@ -79,6 +81,7 @@ class Compiler {
   private readonly policies = new Map<string, CompiledPolicy>();
   private readonly errors: PolicyProblem[] = [];
   private readonly parser = createShapeParser();
+  private readonly clauses = new ClauseParser(this.parser);
 
   constructor(origin: PolicyOrigin, inspect: PolicyInspector | undefined) {
     this.origin = origin;
@@ -91,6 +94,7 @@ class Compiler {
 
   addText(source: string): void {
     const pieces = this.scan(source, undefined);
+    if (pieces.length > 1) this.clauses.prepare(pieces.map(({ text }) => text));
     for (const [place, piece] of pieces.entries()) {
       this.addPiece(source, piece, (stated) => stated ?? `policy${place}`);
     }
@@ -118,11 +122,13 @@ class Compiler {
   }
 
   private addPiece(source: string, piece: PolicyPiece, nameIt: (stated: string | undefined) => string): void {
-    const json = this.parser.parse(piece.text);
+    const json = this.clauses.parse(piece.text) ?? this.parser.parse(piece.text);
     if (!("effect" in json)) {
       for (const { message, help, startByte } of json) {
-        const at = piece.offset + utf16Offset(piece.text, startByte ?? 0);
-        this.fail(source, at, message.replace(/^failed to parse policy from string: /, ""), undefined, help);
+        const inText = utf16Offset(piece.text, startByte ?? 0);
+        const plain = message.replace(/^failed to parse policy from string: /, "");
+        const better = helpWithLiteral(plain, piece.text.slice(0, inText)) ?? help;
+        this.fail(source, piece.offset + inText, plain, undefined, better);
       }
       return;
     }

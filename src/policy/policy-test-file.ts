@@ -33,6 +33,8 @@ export interface TestAsk {
   readonly run?: JsonObject;
   readonly limits?: JsonObject;
   readonly claimed?: JsonObject;
+  /** Members of the context besides `writ` and `claimed`, for actions of the tenant's own. */
+  readonly context?: JsonObject;
 }
 
 /** What must come of it. What is left out may be anything. */
@@ -159,7 +161,8 @@ class FileReader {
   private object({ members, required }: Shape): Check {
     return (value, path) => {
       if (!isRecord(value)) {
-        this.fail(path, "an object was expected");
+        const example = required.map((name) => `"${name}": …`).join(", ");
+        this.fail(path, `an object was expected${example === "" ? "" : `: {${example}}`}`);
         return;
       }
       for (const name of Object.keys(value)) {
@@ -196,6 +199,7 @@ class FileReader {
       run: this.record,
       limits: this.record,
       claimed: this.record,
+      context: this.record,
     },
     required: [],
   });
@@ -203,7 +207,7 @@ class FileReader {
   private readonly expectation = this.object({
     members: {
       decision: this.word("allow", "deny", "step_up"),
-      reason: this.word("no_permit", "forbidden", "policy_error", "no_policies"),
+      reason: this.word("no_permit", "forbidden", "policy_error", "no_policies", "request_mismatch"),
       policies: this.list(this.string),
       errors: this.list(this.string),
     },

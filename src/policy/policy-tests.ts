@@ -6,8 +6,10 @@ import { decideTwice, type PolicyDecision } from "./decide-twice.ts";
 import { createExpressionSet, type Expression, type ExpressionSet, withCosigned } from "./expression-set.ts";
 import type { CompiledPolicy } from "./policy-set.ts";
 import type { PolicyTest, PolicyTestFile } from "./policy-test-file.ts";
-import { type SchemaTier, schemaTierOf, type TenantSchema } from "./schema.ts";
+import { type SchemaAction, type SchemaTier, schemaTierOf, type TenantSchema } from "./schema.ts";
+import { type EntityUid, entityKey } from "./scope.ts";
 import type { PolicyIndex } from "./slice.ts";
+import { createTestFit, type TestFit } from "./test-fit.ts";
 
 /** What came of one test. */
 export interface PolicyTestResult {
@@ -60,12 +62,18 @@ export interface PolicyTestRun {
 /** What a test's ask is where it says nothing: noon of a day in the past, a live key. */
 export const ASK_DEFAULTS = { time: "2026-01-05T12:00:00Z", environment: "live" } as const;
 
-/** Runs a file's tests. Throws `invalid_argument` for an ask that Cedar cannot read, naming the test. */
+/**
+ * Runs a file's tests. A request that does not fit the schema is denied as the server denies it, and fails its test unless
+ * that is what is expected. Throws `invalid_argument` for an ask that Cedar cannot read, naming the test.
+ */
 export function runPolicyTests(file: PolicyTestFile, run: PolicyTestRun): PolicyTestReport {
+  const fit = run.schema === undefined ? undefined : createTestFit(run.schema);
   const coverage = new Coverage(run.policies);
   try {
     const results = file.tests.map((test): PolicyTestResult => {
-      const request = testRequest(test, file.entities, run.schema);
+      const request = testRequest(test, file.entities, run.schema, fit);
+      const mismatch = fit?.misfitOf(request);
+      if (mismatch !== undefined) return misfit(test, mismatch);
       const decision = decideTwice(run.authorizer, run.index, request);
       coverage.note(run.index, request, decision);
       return { test, decision, failures: compare(test, decision) };
@@ -93,32 +101,41 @@ export function testRequest(
   test: PolicyTest,
   shared: readonly EntityJson[],
   schema: TenantSchema | undefined,
+  fit?: TestFit,
 ): PolicyRequest {
   const { ask } = test;
   const command = ask.command ?? "";
   const { type, id, attributes = {}, parents = [] } = ask.resource ?? { type: "", id: "" };
-  const tier: SchemaTier = ask.tier ?? (schema === undefined ? "danger" : schemaTierOf(schema, command));
   const principal = ask.principal ?? { type: "Agent", id: ask.agent ?? "" };
   const groups = (ask.groups ?? []).map((group) => ({ type: "AgentGroup", id: group }));
   const connection = ask.connection === undefined ? [] : [{ type: "Connection", id: ask.connection }];
+  const action = { type: "Action", id: command };
+  const tier = ask.tier ?? tierOf(command, schema, fit?.actionOf(action));
+  const declared = [...(fit?.actionOf(action)?.groups ?? [])].flatMap((group) => schema?.actions.get(group)?.uid ?? []);
+  const stated = fit === undefined ? ask.context : fit.check.fitContext(action, ask.context ?? {});
   return {
     principal,
-    action: { type: "Action", id: command },
+    action,
     resource: { type, id },
     context: {
+      ...stated,
       writ: {
-        tier,
+        ...(tier === undefined ? {} : { tier }),
         time: { __extn: { fn: "datetime", arg: ask.time ?? ASK_DEFAULTS.time } },
         environment: ask.environment ?? ASK_DEFAULTS.environment,
         limits: ask.limits ?? {},
         ...(ask.run === undefined ? {} : { run: ask.run }),
       },
-      claimed: ask.claimed ?? {},
+      ...(ask.claimed === undefined && ask.context !== undefined ? {} : { claimed: ask.claimed ?? {} }),
     },
     entities: mergeEntities(shared, [
       { uid: principal, attrs: {}, parents: groups },
-      { uid: { type: "Action", id: command }, attrs: {}, parents: commandGroups(command, tier) },
-      { uid: { type, id }, attrs: attributes, parents: [...connection, ...parents] },
+      { uid: action, attrs: {}, parents: withGroups(commandGroups(command, tier), declared) },
+      {
+        uid: { type, id },
+        attrs: fit?.check.fitAttributes(type, attributes) ?? attributes,
+        parents: [...connection, ...parents],
+      },
     ]),
   };
 }
@@ -140,11 +157,40 @@ function mergeEntities(shared: readonly EntityJson[], own: readonly EntityJson[]
   return [...merged.values()];
 }
 
-function commandGroups(command: string, tier: SchemaTier): { type: string; id: string }[] {
-  const groups = [`tier:${tier}`];
+/** An action of the tenant's own that is no command is in a tier only where the schema says so, as the server has it. */
+function tierOf(
+  command: string,
+  schema: TenantSchema | undefined,
+  action: SchemaAction | undefined,
+): SchemaTier | undefined {
+  if (schema === undefined) return "danger";
+  const isInTier = [...(action?.groups ?? [])].some((group) => schema.actions.get(group)?.uid.id.startsWith("tier:"));
+  return action === undefined || isInTier || command.startsWith("/") ? schemaTierOf(schema, command) : undefined;
+}
+
+function commandGroups(command: string, tier: SchemaTier | undefined): { type: string; id: string }[] {
+  const groups = tier === undefined ? [] : [`tier:${tier}`];
   for (let at = command.lastIndexOf("/"); at > 0; at = command.lastIndexOf("/", at - 1))
     groups.push(command.slice(0, at));
   return groups.map((id) => ({ type: "Action", id }));
+}
+
+/** The tier is the test's own word, where a command has several. */
+function withGroups(groups: readonly EntityUid[], declared: readonly EntityUid[]): readonly EntityUid[] {
+  const known = new Set(groups.map(entityKey));
+  return [...groups, ...declared.filter((uid) => !uid.id.startsWith("tier:") && !known.has(entityKey(uid)))];
+}
+
+function misfit(test: PolicyTest, mismatch: string): PolicyTestResult {
+  const decision: PolicyDecision = {
+    decision: "deny",
+    reason: "request_mismatch",
+    mismatch,
+    determining: [],
+    errors: [],
+  };
+  const isExpected = test.expect.decision === "deny" && test.expect.reason === "request_mismatch";
+  return { test, decision, failures: isExpected ? [] : [`the request does not fit the schema: ${mismatch}`] };
 }
 
 function determiningOf(decision: PolicyDecision): readonly string[] {

@@ -18,6 +18,7 @@ export interface Remedy {
   readonly sentence: string;
 }
 
+const TIERS = ["read", "write", "danger"] as const;
 const RANK = { deny: 0, step_up: 1, allow: 2 } as const;
 const MAX_TRIALS = 60;
 const DAY = 86_400_000;
@@ -47,6 +48,23 @@ export function findRemedies(
     remedies.push({ kind, decision: outcome, sentence: `${what} ${end}` });
     return true;
   };
+  /** Which tier another command has is not known here: what is said holds for each. */
+  const attemptCommand = (what: string, changed: PolicyRequest): void => {
+    const outcomes = TIERS.map((tier) => tryDecide(authorizer, index, withTier(changed, tier)));
+    trials += outcomes.length;
+    const worst = outcomes.reduce((a, b) => (RANK[a] <= RANK[b] ? a : b));
+    const best = outcomes.reduce((a, b) => (RANK[a] >= RANK[b] ? a : b));
+    if (trials > MAX_TRIALS || best === "deny" || RANK[best] <= RANK[decision.decision]) return;
+    const end =
+      worst === best
+        ? best === "allow"
+          ? "it would be allowed"
+          : "a person's approval would allow it"
+        : worst === "deny"
+          ? `it could be ${best === "allow" ? "allowed" : "allowed with a person's approval"}: that command's tier decides`
+          : "it would be allowed, or need a person's approval: that command's tier decides";
+    remedies.push({ kind: "action", decision: best, sentence: `${what} ${end}` });
+  };
   const ids = new Set([...near.map(({ policy }) => policy), ...index.slice(request)]);
   const policies = [...ids].flatMap((id) => index.get(id) ?? []);
   for (const time of laterTimes(policies, request)) {
@@ -58,9 +76,11 @@ export function findRemedies(
     if (scope === undefined || second !== undefined) continue;
     if (only !== undefined) {
       const { dimension } = only;
+      const what = `with \`${printConstraint(dimension, scope[dimension])}\``;
       const changed = meeting(request, dimension, scope[dimension]);
-      if (changed !== undefined)
-        attempt(dimension, `with \`${printConstraint(dimension, scope[dimension])}\``, changed);
+      if (changed === undefined) continue;
+      if (dimension === "action" && scope.action.op === "eq") attemptCommand(what, changed);
+      else attempt(dimension, what, changed);
     } else
       for (const uid of namedResources(index.get(policy), request)) {
         attempt("resource", `on ${printUid(uid)}`, { ...request, resource: uid });
@@ -111,10 +131,19 @@ function withParent(request: PolicyRequest, uid: EntityUid, parent: EntityUid): 
   };
 }
 
-/** Another command of the same tier: what it is in besides is not known here. */
+/** Another command, of whose groups nothing is known here. */
 function withAction(request: PolicyRequest, action: EntityUid): PolicyRequest {
-  const tier = { type: "Action", id: `tier:${String((request.context["writ"] as JsonObject | undefined)?.["tier"])}` };
-  return { ...request, action, entities: replaceEntity(request, action, (known) => ({ ...known, parents: [tier] })) };
+  return { ...request, action, entities: replaceEntity(request, action, (known) => ({ ...known, parents: [] })) };
+}
+
+function withTier(request: PolicyRequest, tier: (typeof TIERS)[number]): PolicyRequest {
+  const writ = request.context["writ"] as JsonObject;
+  const parents = [{ type: "Action", id: `tier:${tier}` }];
+  return {
+    ...request,
+    context: { ...request.context, writ: { ...writ, tier } },
+    entities: replaceEntity(request, request.action, (known) => ({ ...known, parents })),
+  };
 }
 
 /** A command in this group instead of the ones that it is in; of another tier, if the group is one. */

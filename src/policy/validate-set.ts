@@ -1,8 +1,8 @@
 import { type NamedProblem, type PolicyJson, validateStrictly } from "./cedar.ts";
 import { findContradiction } from "./contradiction.ts";
-import { nearestName } from "./nearest-name.ts";
 import { type CompiledPolicy, compilePolicies, type PolicyProblem } from "./policy-set.ts";
 import { utf16Offset } from "./policy-text.ts";
+import { createProblemHelp, type ProblemHelp } from "./problem-help.ts";
 import type { TenantSchema } from "./schema.ts";
 import { reduceSchema } from "./schema-reduction.ts";
 import { type EntityUid, entityKey } from "./scope.ts";
@@ -73,7 +73,7 @@ class SetValidator {
   private readonly warnings: PolicyProblem[] = [];
   private readonly placed: PlacedPolicy[] = [];
   private pending: PlacedPolicy[] = [];
-  private types: readonly string[] | undefined;
+  private problemHelp: ProblemHelp | undefined;
 
   constructor(source: string, schema: TenantSchema) {
     this.schema = schema;
@@ -105,7 +105,7 @@ class SetValidator {
 
   result(): ValidationResult {
     const inOrder = (a: PolicyProblem, b: PolicyProblem) => a.line - b.line || a.column - b.column;
-    if (this.errors.length > 0) return { errors: this.errors.sort(inOrder) };
+    if (this.errors.length > 0) return { errors: foldTypes(this.errors.sort(inOrder)) };
     return { policies: this.placed.map(({ policy }) => policy), warnings: this.warnings.sort(inOrder) };
   }
 
@@ -163,8 +163,9 @@ class SetValidator {
     const message = problem.message
       .replace(/^for policy `[\s\S]*?`, /, "")
       .replace(/ in context for (?:\w+::)*Action::"[^"]*"/, " in the context");
-    const help = this.nearestAction(message) ?? this.nearestType(message) ?? problem.help;
     const inText = placed === undefined ? 0 : utf16Offset(placed.policy.text, problem.startByte ?? 0);
+    const written = PATH.exec(placed?.policy.text.slice(inText) ?? "")?.[0] ?? "";
+    const help = this.help.helpFor(message, placed?.policy, written) ?? problem.help;
     return {
       ...(problem.policyId === undefined ? {} : { policy: problem.policyId }),
       message,
@@ -175,39 +176,49 @@ class SetValidator {
 
   private describeNever(message: string, placed: PlacedPolicy | undefined): PolicyProblem {
     const isScope = message.includes("unable to find an applicable action");
+    const miss = isScope && placed !== undefined ? this.help.scopeMissOf(placed.policy) : NEVER_MET;
     return {
       ...(placed === undefined ? {} : { policy: placed.policy.id }),
-      message: `the policy can never apply: ${isScope ? "no command in its scope is for such a principal and resource" : "no request can meet its scope and conditions together"}`,
+      message: `the policy can never apply: ${miss.message}`,
       // A policy begins with its comments; the complaint is about its first word.
       ...this.lines.positionAt(placed === undefined ? 0 : placed.offset + firstToken(placed.policy.text)),
-      help: isScope ? "widen the principal, the action or the resource" : "something in it is false whatever is asked",
+      help: miss.help,
     };
   }
 
-  private nearestType(message: string): string | undefined {
-    const type = /^unrecognized entity type `([^`]*)`/.exec(message)?.[1];
-    if (type === undefined) return undefined;
-    this.types ??= Object.entries(this.schema.json).flatMap(([namespace, { entityTypes }]) =>
-      Object.keys(entityTypes).map((name) => (namespace === "" ? name : `${namespace}::${name}`)),
-    );
-    const near = nearestName(type, this.types);
-    return near === undefined
-      ? `no connector has such a type; the schema's extension can declare it: entity ${type.split("::").at(-1)};`
-      : `did you mean \`${near}\`?`;
-  }
-
-  private nearestAction(message: string): string | undefined {
-    const id = /^unrecognized action `(?:\w+::)*Action::"([^"]*)"`/.exec(message)?.[1];
-    if (id === undefined) return undefined;
-    const near = nearestName(
-      id,
-      [...this.schema.actions.values()].map((action) => action.uid.id),
-    );
-    return near === undefined
-      ? "no connector has such a command (those of an http connection come with it), and the schema's extension declares none"
-      : `did you mean \`Action::${JSON.stringify(near)}\`?`;
+  private get help(): ProblemHelp {
+    this.problemHelp ??= createProblemHelp(this.schema);
+    return this.problemHelp;
   }
 }
+
+/** Cedar says the same of each type that a policy may meet: one complaint for all of them. */
+function foldTypes(problems: readonly PolicyProblem[]): readonly PolicyProblem[] {
+  const folded = new Map<string, { problem: PolicyProblem; types: Set<string> }>();
+  for (const problem of problems) {
+    const type = ON_TYPE.exec(problem.message)?.[1];
+    const message = problem.message.replace(ON_TYPE, "");
+    const { policy, line, column } = problem;
+    const key = JSON.stringify([policy, line, column, message]);
+    const known = folded.get(key);
+    if (known === undefined) folded.set(key, { problem, types: new Set(type === undefined ? [] : [type]) });
+    else if (type !== undefined) known.types.add(type);
+  }
+  return [...folded.values()].map(({ problem, types }) => {
+    if (types.size < 2) return problem;
+    const [first, second, ...others] = [...types].sort();
+    const more = others.length === 0 ? "" : ` and ${others.length} more`;
+    return { ...problem, message: problem.message.replace(ON_TYPE, ` on \`${first}\`, \`${second}\`${more}`) };
+  });
+}
+
+const ON_TYPE = / on entity type `([^`]*)`/;
+/** What Cedar complains of, where it is a variable and its attributes. */
+const PATH = /^\w+(?:\.\w+)*/;
+const NEVER_MET = {
+  message: "no request can meet its scope and conditions together",
+  help: "something in it is false whatever is asked",
+};
 
 /** Policies that name the same actions stand together, so that few are checked for actions that they do not name. */
 function* batches(policies: readonly PlacedPolicy[], size: number): Generator<readonly PlacedPolicy[]> {

@@ -62,7 +62,9 @@ export function receiptStatement(
       success: receipt.success,
       duration_ms: receipt.durationMs,
       ...details,
-      ...(decision === null ? {} : { decision: { id: decision.id, outcome: decision.decision, command: decision.command } }),
+      ...(decision === null
+        ? {}
+        : { decision: { id: decision.id, outcome: decision.decision, command: decision.command } }),
       ...(receipt.approval === null
         ? {}
         : {

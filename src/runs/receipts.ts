@@ -113,12 +113,7 @@ export function createReceipts(dependencies: ReceiptsDependencies): Receipts {
         tier: (decision?.tier as ReceiptRow["tier"] | undefined) ?? asked.tier ?? "unknown",
         success: asked.success ? 1 : 0,
         durationMs: asked.durationMs,
-        sealedDetails: await keys.sealPersonal(
-          tenant,
-          subject,
-          receiptBinding(receiptId),
-          utf8(canonicalize(details)),
-        ),
+        sealedDetails: await keys.sealPersonal(tenant, subject, receiptBinding(receiptId), utf8(canonicalize(details))),
         at: clock.now(),
       };
       const result = await recorder.tryRecord({
@@ -229,7 +224,10 @@ async function scrubDetails(scrubber: Scrubber, tenant: TenantId, asked: NewRece
     artifacts: (asked.artifacts ?? []).map(({ name, mediaType, sha256 }) => ({ name, media_type: mediaType, sha256 })),
   });
   if (canonicalize(details).length > MAX_DETAIL_CHARACTERS) {
-    throw new WritError("invalid_argument", `a receipt has at most ${MAX_DETAIL_CHARACTERS} characters: send a summary`);
+    throw new WritError(
+      "invalid_argument",
+      `a receipt has at most ${MAX_DETAIL_CHARACTERS} characters: send a summary`,
+    );
   }
   return details;
 }

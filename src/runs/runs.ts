@@ -20,7 +20,16 @@ import {
 } from "#src/store/runs.ts";
 import type { Scrubber } from "#src/vault/scrubber.ts";
 import type { TenantKeys } from "#src/vault/tenant-keys.ts";
-import { encodeDetails, openRun, type Run, type RunLevel, type RunRoute, renderRoute, runBinding, scrubRoute } from "./run.ts";
+import {
+  encodeDetails,
+  openRun,
+  type Run,
+  type RunLevel,
+  type RunRoute,
+  renderRoute,
+  runBinding,
+  scrubRoute,
+} from "./run.ts";
 
 /** What a new run is made of. */
 export interface NewRun {

@@ -1,12 +1,20 @@
-import { invariant } from "#src/base/errors.ts";
+import { invariant, messageOf } from "#src/base/errors.ts";
 import type { Log } from "#src/base/log.ts";
+import { type CronSchedule, parseCron } from "./cron.ts";
 
 /** Something to do again and again. */
 export interface Job {
   /** Unique; in logs and metrics. */
   readonly name: string;
-  /** Milliseconds from the end of one run to the start of the next. */
-  readonly everyMs: number;
+  /** Milliseconds from the end of one run to the start of the next; this, or `cron`. */
+  readonly everyMs?: number;
+  /**
+   * When it is due by the clock: a cron expression of five fields in UTC. Runs that were missed, in a pause of the process or
+   * by a clock that was set forward, are caught up once.
+   */
+  readonly cron?: string;
+  /** Whether each run takes a lease and is remembered; others are remembered when they fail. Needs a journal. */
+  readonly isKept?: boolean;
   /** How far a pause may differ from `everyMs`, as a part of it: 0.1 gives 90 to 110 %. Default 0.1. */
   readonly jitter?: number;
   /** Whether the first run comes at once rather than after a pause. */
@@ -20,6 +28,25 @@ export interface JobRun {
   readonly job: string;
   readonly outcome: "ok" | "failed";
   readonly durationMs: number;
+  readonly error?: string;
+}
+
+/** What is remembered of a job beyond this process. */
+export interface JobMemory {
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  /** Whether the process ended in the middle of its last run. */
+  readonly wasInterrupted: boolean;
+}
+
+/** Remembers runs, and leases jobs to one process at a time. */
+export interface JobJournal {
+  /** What there is of former runs. What another process left leased is free: whoever asks holds the data folder's lock. */
+  recall(): Promise<ReadonlyMap<string, JobMemory>>;
+  /** Leases a job for a run; false where another process has it. Rejects where the store cannot say. */
+  begin(job: string): Promise<boolean>;
+  /** Notes how a run ended, and by when the next one is late. */
+  finish(run: JobRun, isKept: boolean, due: { readonly dueAt: number; readonly lateAt: number }): void;
 }
 
 /** What a job did so far. */
@@ -28,6 +55,8 @@ export interface JobState {
   readonly runs: number;
   readonly failures: number;
   readonly isRunning: boolean;
+  /** `every 60 s`, or the cron expression. */
+  readonly schedule: string;
 }
 
 /** Timers, handed in for tests. */
@@ -44,6 +73,9 @@ export interface SchedulerDependencies {
   /** 0 inclusive to 1 exclusive; spreads the jobs of several instances. */
   random(): number;
   readonly timers?: Timers;
+  /** Milliseconds since 1970, for cron expressions and the journal; needed by either. */
+  now?(): number;
+  readonly journal?: JobJournal;
   /** Told of each run, for metrics. What it throws is ignored. */
   onRun?(run: JobRun): void;
 }
@@ -62,6 +94,14 @@ export interface Scheduler {
 
 const MAX_DELAY_MS = 2 ** 31 - 1;
 const DEFAULT_JITTER = 0.1;
+/** What is due by the clock is looked at this often, so that a clock that jumps is noticed. */
+const TICK_MS = 30_000;
+/** How far several instances are spread by whom one time is meant. */
+const CRON_SPREAD_MS = 20_000;
+/** What was missed is caught up this long after the start: a command that serves itself for a moment is over by then. */
+const CATCH_UP_MS = 15_000;
+/** How much longer than due a job may take before it is late. */
+const LATE_MS = 120_000;
 
 /** The process's own timers, which do not keep it alive. */
 export const systemTimers: Timers = {
@@ -75,6 +115,9 @@ export const systemTimers: Timers = {
 
 interface Entry {
   readonly job: Job;
+  readonly cron: CronSchedule | undefined;
+  /** Of a cron expression: when it is due by the clock. */
+  dueAt: number;
   runs: number;
   failures: number;
   running: Promise<void> | undefined;
@@ -93,6 +136,23 @@ export function createScheduler(dependencies: SchedulerDependencies): Scheduler 
     entry.cancel?.();
     entry.cancel = timers.after(delayMs, () => void launch(entry));
   };
+  const wallNow = (): number => dependencies.now?.() ?? 0;
+  /** Waits for a time of the clock, which may be set meanwhile: back, and an earlier time is due; forward, and this one is. */
+  const waitForClock = (entry: Entry, cron: CronSchedule): void => {
+    if (!isStarted || abort.signal.aborted) return;
+    const now = wallNow();
+    if (now >= entry.dueAt) return void launch(entry);
+    entry.dueAt = Math.min(entry.dueAt, nextDue(cron, now));
+    entry.cancel?.();
+    entry.cancel = timers.after(Math.min(TICK_MS, entry.dueAt - now), () => waitForClock(entry, cron));
+  };
+  const nextDue = (cron: CronSchedule, now: number): number =>
+    (cron.next(now) ?? now + MAX_DELAY_MS) + Math.round(CRON_SPREAD_MS * dependencies.random());
+  const scheduleNext = (entry: Entry): void => {
+    if (entry.cron === undefined) return schedule(entry, pauseOf(entry.job, dependencies.random()));
+    entry.dueAt = nextDue(entry.cron, wallNow());
+    waitForClock(entry, entry.cron);
+  };
   const launch = (entry: Entry): Promise<void> => {
     if (abort.signal.aborted) return Promise.resolve();
     if (entry.running !== undefined) return entry.running;
@@ -103,45 +163,74 @@ export function createScheduler(dependencies: SchedulerDependencies): Scheduler 
       .then(() => runOnce(entry))
       .finally(() => {
         entry.running = undefined;
-        schedule(entry, pauseOf(entry.job, dependencies.random()));
+        scheduleNext(entry);
       });
     return entry.running;
   };
   const runOnce = async (entry: Entry): Promise<void> => {
+    const { job } = entry;
+    const isKept = job.isKept === true && dependencies.journal !== undefined;
     const startedAt = timers.monotonicNow();
-    let outcome: JobRun["outcome"] = "ok";
-    entry.runs += 1;
+    let failure: string | undefined;
     try {
-      await entry.job.run(abort.signal);
+      if (isKept && (await dependencies.journal?.begin(job.name)) === false) return;
+      entry.runs += 1;
+      await job.run(abort.signal);
     } catch (error) {
-      outcome = "failed";
+      failure = messageOf(error).slice(0, 300);
       entry.failures += 1;
-      dependencies.log.error("a job failed", error, { job: entry.job.name, failures: entry.failures });
+      dependencies.log.error("a job failed", error, { job: job.name, failures: entry.failures });
     }
-    report({ job: entry.job.name, outcome, durationMs: timers.monotonicNow() - startedAt });
+    const durationMs = timers.monotonicNow() - startedAt;
+    const run: JobRun = { job: job.name, outcome: failure === undefined ? "ok" : "failed", durationMs };
+    report(entry, failure === undefined ? run : { ...run, error: failure }, isKept);
   };
-  const report = (run: JobRun): void => {
+  const report = (entry: Entry, run: JobRun, isKept: boolean): void => {
     try {
       dependencies.onRun?.(run);
+      const now = wallNow();
+      const dueAt = entry.cron === undefined ? now + (entry.job.everyMs ?? 0) : (entry.cron.next(now) ?? now);
+      const slack = LATE_MS + (entry.job.everyMs ?? 0);
+      dependencies.journal?.finish(run, isKept, { dueAt, lateAt: dueAt + slack });
     } catch (error) {
       dependencies.log.warn("a job's run was not counted", { job: run.job, error: String(error) });
     }
   };
-  const begin = (entry: Entry): void =>
-    schedule(entry, entry.job.isImmediate ? 0 : pauseOf(entry.job, dependencies.random()));
+  const begin = (entry: Entry, memory?: JobMemory): void => {
+    const { job, cron } = entry;
+    if (job.isImmediate) return schedule(entry, 0);
+    if (memory === undefined) return scheduleNext(entry);
+    const due = cron === undefined ? memory.startedAt + (job.everyMs ?? 0) : (cron.next(memory.startedAt) ?? Infinity);
+    const left = due - wallNow();
+    // A clock that was set back makes nobody wait for longer than usual.
+    if (left > 0 && !memory.wasInterrupted) {
+      return cron === undefined
+        ? schedule(entry, Math.min(left, pauseOf(job, dependencies.random())))
+        : scheduleNext(entry);
+    }
+    schedule(entry, Math.round(CATCH_UP_MS * (1 + dependencies.random())));
+  };
+  const beginAll = (memories: ReadonlyMap<string, JobMemory>): void => {
+    for (const entry of entries.values()) begin(entry, entry.job.isKept ? memories.get(entry.job.name) : undefined);
+  };
 
   return {
     add(job) {
       checkJob(job);
       invariant(!entries.has(job.name), `the job \`${job.name}\` is added once`);
-      const entry: Entry = { job, runs: 0, failures: 0, running: undefined, cancel: undefined };
+      const cron = job.cron === undefined ? undefined : parseCron(job.cron);
+      const entry: Entry = { job, cron, dueAt: 0, runs: 0, failures: 0, running: undefined, cancel: undefined };
       entries.set(job.name, entry);
       begin(entry);
     },
     start() {
       if (isStarted) return;
       isStarted = true;
-      for (const entry of entries.values()) begin(entry);
+      if (dependencies.journal === undefined) return beginAll(new Map());
+      dependencies.journal.recall().then(beginAll, (error: unknown) => {
+        dependencies.log.warn("what jobs did before is not known", { error: messageOf(error) });
+        beginAll(new Map());
+      });
     },
     runNow(name) {
       const entry = entries.get(name);
@@ -159,18 +248,24 @@ export function createScheduler(dependencies: SchedulerDependencies): Scheduler 
         runs,
         failures,
         isRunning: running !== undefined,
+        schedule: job.cron ?? `every ${(job.everyMs ?? 0) / 1000} s`,
       })),
   };
 }
 
 function pauseOf(job: Job, random: number): number {
   const jitter = job.jitter ?? DEFAULT_JITTER;
-  return Math.round(job.everyMs * (1 + jitter * (2 * random - 1)));
+  return Math.round((job.everyMs ?? 0) * (1 + jitter * (2 * random - 1)));
 }
 
 function checkJob(job: Job): void {
   const jitter = job.jitter ?? DEFAULT_JITTER;
   invariant(jitter >= 0 && jitter < 1, `the jitter of \`${job.name}\` is at least 0 and below 1`);
+  invariant(
+    (job.everyMs === undefined) !== (job.cron === undefined),
+    `\`${job.name}\` has an interval or a cron expression`,
+  );
+  if (job.everyMs === undefined) return;
   invariant(
     job.everyMs >= 1 && job.everyMs * (1 + jitter) <= MAX_DELAY_MS,
     `\`${job.name}\` has an interval that a timer can wait`,

@@ -97,18 +97,27 @@ export function insertApproval(tenant: TenantId, row: ApprovalRow): Statement {
   };
 }
 
-/** One more yes, where `votes` have been given: of two at once one meets no row. */
+/** How many have said yes with one more, and what to: of two at once one meets no row. */
 export function countVote(
   tenant: TenantId,
   approval: ApprovalId,
-  votes: number,
+  votes: { readonly from: number; readonly to: number },
   granted: string,
   now: number,
 ): Statement {
   return {
-    sql: `UPDATE approvals SET votes = votes + 1, granted = ?
+    sql: `UPDATE approvals SET votes = ?, granted = ?
       WHERE tenant_id = ? AND approval_id = ? AND state = 'pending' AND votes = ? AND expires_at > ?`,
-    params: [granted, tenant, approval, votes, now],
+    params: [votes.to, granted, tenant, approval, votes.from, now],
+    expectRows: 1,
+  };
+}
+
+/** Takes a yes back, of somebody who may not say it any more. */
+export function deleteVote(tenant: TenantId, approval: ApprovalId, person: string): Statement {
+  return {
+    sql: "DELETE FROM approval_votes WHERE tenant_id = ? AND approval_id = ? AND person_id = ?",
+    params: [tenant, approval, person],
     expectRows: 1,
   };
 }
@@ -126,16 +135,22 @@ export function insertVote(tenant: TenantId, approval: ApprovalId, person: strin
 export function approveApproval(
   tenant: TenantId,
   approval: ApprovalId,
-  decision: { readonly at: number; readonly by: string; readonly votes: number; readonly grant: StoredGrant },
+  decision: {
+    readonly at: number;
+    readonly by: string;
+    readonly votes: { readonly from: number; readonly to: number };
+    readonly grant: StoredGrant;
+  },
 ): Statement {
   const { at, by, votes, grant } = decision;
   return {
-    sql: `UPDATE approvals SET state = 'approved', decided_at = ?, decided_by = ?, votes = votes + 1, granted = ?,
+    sql: `UPDATE approvals SET state = 'approved', decided_at = ?, decided_by = ?, votes = ?, granted = ?,
         grant_digest = ?, remaining = ?, expires_at = ?, cosigner = ?, cosigner_cid = ?
       WHERE tenant_id = ? AND approval_id = ? AND state = 'pending' AND votes = ? AND expires_at > ?`,
     params: [
       at,
       by,
+      votes.to,
       grant.granted,
       grant.digest,
       grant.remaining,
@@ -144,7 +159,7 @@ export function approveApproval(
       grant.cosignerCid,
       tenant,
       approval,
-      votes,
+      votes.from,
       at,
     ],
     expectRows: 1,

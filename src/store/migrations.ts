@@ -13,6 +13,7 @@ import devices from "#migrations/0011-devices.sql" with { type: "text" };
 import evidence from "#migrations/0012-evidence.sql" with { type: "text" };
 import notifications from "#migrations/0013-notifications.sql" with { type: "text" };
 import eventSearch from "#migrations/0014-event-search.sql" with { type: "text" };
+import eventSearchCheaper from "#migrations/0015-event-search-cheaper.sql" with { type: "text" };
 import { WritError } from "#src/base/errors.ts";
 
 /** Numbered, forward only; a number once released never changes its text. */
@@ -31,6 +32,7 @@ export const MIGRATIONS: readonly { readonly version: number; readonly sql: stri
   { version: 12, sql: evidence },
   { version: 13, sql: notifications },
   { version: 14, sql: eventSearch },
+  { version: 15, sql: eventSearchCheaper },
 ];
 
 /**

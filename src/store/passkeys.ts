@@ -162,3 +162,16 @@ export async function readHasOtherOwner(reader: Reader, tenant: TenantId, person
   );
   return row !== undefined;
 }
+
+/** Everybody who is active and has a passkey that is good. */
+export function readPeopleWithPasskey(
+  reader: Reader,
+  tenant: TenantId,
+): Promise<{ readonly subjectId: string; readonly roles: string }[]> {
+  return reader.all(
+    `SELECT subject_id AS subjectId, roles FROM people WHERE tenant_id = ? AND status = 'active' AND EXISTS (
+      SELECT 1 FROM passkeys WHERE passkeys.tenant_id = people.tenant_id AND passkeys.person_id = people.person_id
+        AND revoked_at IS NULL)`,
+    [tenant],
+  );
+}

@@ -228,3 +228,12 @@ export function readRunDecisions(
     [tenant, run, after, limit],
   );
 }
+
+/** Ends what was opened on a device and has not ended. */
+export function cancelRunsOfDevice(tenant: TenantId, device: DeviceId, now: number): Statement {
+  return {
+    sql: `UPDATE runs SET state = 'cancelled', ended_at = ?3
+      WHERE tenant_id = ?1 AND state IN ('pending', 'active', 'paused') AND device_id = ?2`,
+    params: [tenant, device, now],
+  };
+}

@@ -29,6 +29,8 @@ export interface WritMetrics {
   /** Label: which limit (`source`, `agent`, `tenant`). */
   readonly rateLimited: Counter;
   readonly failedAuthentications: Counter;
+  /** Events that a stream has not sent yet. Labels: tenant, stream. */
+  readonly streamLag: Gauge;
   /** Labels: job, outcome (`ok`, `failed`). */
   readonly jobs: Counter;
 }
@@ -59,6 +61,11 @@ export function createWritMetrics(metrics: Metrics): WritMetrics {
     approvalsPending: gauge("writ_approvals_pending", "approvals that wait for a person"),
     rateLimited: counter("writ_rate_limited_total", "requests beyond a rate", "limit"),
     failedAuthentications: counter("writ_failed_authentications_total", "credentials refused"),
+    streamLag: metrics.gauge({
+      name: "writ_stream_lag_events",
+      help: "events that a stream has not sent yet",
+      labels: ["tenant", "stream"],
+    }),
     jobs: counter("writ_jobs_total", "runs of scheduled jobs", "job", "outcome"),
   };
 }

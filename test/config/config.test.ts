@@ -25,6 +25,7 @@ describe("defaults", () => {
     expect(parse({})).toEqual({
       dataFolder: "./data",
       listen: { host: "127.0.0.1", port: 8620 },
+      forward: undefined,
       publicUrl: "http://localhost:8620",
       trustProxy: [],
       tls: undefined,
@@ -35,6 +36,8 @@ describe("defaults", () => {
       metricsToken: undefined,
       archive: undefined,
       backup: undefined,
+      backupSchedule: undefined,
+      keepsTelemetry: true,
       checkpointEvery: "day",
       limits: {
         tenantQuotaBytes: 10 * 2 ** 30,
@@ -192,11 +195,15 @@ describe("client", () => {
       dataFolder: "./data",
       url: undefined,
       token: undefined,
+      deviceFile: undefined,
+      run: undefined,
     });
     expect(parseClient({ WRIT_URL: "https://writ.example/", WRIT_TOKEN: token })).toEqual({
       dataFolder: "./data",
       url: "https://writ.example",
       token,
+      deviceFile: undefined,
+      run: undefined,
     });
     for (const host of ["localhost", "127.0.0.1", "[::1]"]) {
       expect(parseClient({ WRIT_URL: `http://${host}:8620` }).url).toBe(`http://${host}:8620`);

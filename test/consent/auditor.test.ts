@@ -184,4 +184,25 @@ describe("an auditor with the enrolled passkeys", () => {
     expect(run.event(twice, "")).toEqual([]);
     expect(run.event(twice, "")[0]?.message).toMatch(/answered before/);
   });
+
+  test("finds what was signed after the chain itself says that passkey or person is gone", () => {
+    const yes = events.find(({ type }) => type === "approval.approved") as ParsedEvent;
+    const credential_id = (yes.data["assertion"] as Data)["credential_id"] as string;
+    for (const [type, data] of [
+      ["passkey.removed", { credential_id }],
+      ["person.revoked", { subject: yes.actor }],
+    ] as const) {
+      const run = assertionCheck(enrolments).begin(tenant.id);
+      expect(run.event({ ...yes, type, data } as ParsedEvent, "")).toEqual([]);
+      expect(run.event(yes, "")[0]?.message).toMatch(/removed before/);
+    }
+  });
+
+  test("finds the host's word after the first passkey, also where the chain before is not there", () => {
+    const early = events.find(({ type, data }) => type === "approval.denied" && data["method"] === "host") as ParsedEvent;
+    const at = "2999-01-01T00:00:00.000Z";
+    const run = assertionCheck(enrolments).begin(tenant.id);
+    expect(run.event(early, "")).toEqual([]);
+    expect(run.event({ ...early, at }, "")[0]).toMatchObject({ code: "assertion_missing" });
+  });
 });

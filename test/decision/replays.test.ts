@@ -160,6 +160,7 @@ describe("a record that cannot be read", () => {
       createPolicyReplays({
         reader,
         pool,
+        validator: { check: () => Promise.reject(new WritError("internal")) },
         keys: { subjectKeys: async (_tenant, subjects) => new Map(subjects.map((subject) => [subject, key])) },
       });
     expect(await withKey(null).replay(tenant.id, "recorded", 0)).toMatchObject({

@@ -123,6 +123,22 @@ describe("approvals in the pages' own routes", () => {
     expect(rest.done).toBe(true);
     expect((await owner.signIn()).status).toBe(201);
   });
+
+  test("are told to nobody whose key or session ended while they waited", async () => {
+    const key = await edge.operate("POST", "/v1/admin/keys", { body: { agent: "helper" } });
+    const mallory = createBrowser(edge, owner.authenticator);
+    expect((await mallory.signIn()).status).toBe(201);
+    const id = await ask();
+    const asAgent = edge.ask("GET", `/v1/approvals/${id}?wait=20`, { token: key.json.key });
+    const asPerson = mallory.ask("GET", `/v1/approvals/${id}?wait=20`);
+    await Bun.sleep(30);
+    expect((await edge.operate("POST", `/v1/admin/keys/${key.json.id}/revocation`)).status).toBe(200);
+    const { json } = await mallory.ask("GET", "/v1/session");
+    const ended = await owner.ask("POST", `/v1/session/sessions/${json.session.id}/revocation`);
+    expect(ended.status).toBe(200);
+    await decide(id);
+    expect([(await asAgent).status, (await asPerson).status]).toEqual([401, 401]);
+  });
 });
 
 describe("the kill switch in its routes", () => {
@@ -139,7 +155,11 @@ describe("the kill switch in its routes", () => {
     expect((await edge.ask("GET", "/v1/proxy/api/a", { token: home.key })).json.code).toBe("stopped");
     expect((await owner.ask("POST", "/v1/admin/stop", { body: { target: "everything" } })).status).toBe(403);
     expect((await owner.ask("POST", "/v1/admin/stop", { body: { target: "agent" } })).status).toBe(400);
-    const lifted = await owner.ask("POST", "/v1/admin/stop/lifting", { body: { target: "agent", name: "helper" } });
+    const lifting = { body: { target: "agent", name: "helper" } };
+    // Whoever has no more than a stolen cookie stops what they like, and lets nothing go on.
+    const stolen = await owner.ask("POST", "/v1/admin/stop/lifting", { ...lifting, headers: { "writ-reauthentication": "" } });
+    expect(stolen.json.code).toBe("reauthentication_required");
+    const lifted = await owner.ask("POST", "/v1/admin/stop/lifting", lifting);
     expect(lifted.json.stops).toEqual([]);
     await edge.operate("POST", "/v1/admin/stop", { body: { target: "everything" } });
     expect((await edge.ask("GET", "/v1/proxy/api/a", { token: home.key })).json.code).toBe("stopped");

@@ -66,6 +66,8 @@ describe("POST /v1/admin/policies/replay", () => {
 
   test.each([
     [{ source: "permit(;" }, 422, "policy_invalid"],
+    [{ source: 'permit(principal, action == Action::"/nobody/knows", resource);' }, 422, "policy_invalid"],
+    [{ source: "permit(principal, action, resource) when { false };" }, 422, "policy_invalid"],
     [{ version: 999 }, 404, "not_found"],
     [{ source: "", version: 1 }, 400, "invalid_argument"],
     [{ since: "yesterday" }, 400, "invalid_argument"],

@@ -4,12 +4,13 @@ import type { Route } from "#src/http/route.ts";
 import { allRoutes } from "#src/http/routes.ts";
 import { may, PERSON_ROLES, type PersonRole } from "#src/identity/roles.ts";
 import { createMetrics } from "#src/telemetry/metrics.ts";
+import { type Machine, pairMachine } from "#test/support/device.ts";
 import { type Browser, enrolOwner, enrolPerson } from "#test/support/signed-in.ts";
 import { type Answered, type Edge, type Household, settle, startEdge } from "./support.ts";
 
 const GOLDEN = `${import.meta.dir}/../golden/routes.json`;
 const ROUTES = allRoutes({ registry: createMetrics(), readiness: async () => [], openApi: () => "{}" });
-const CALLERS = ["anonymous", "agent", "admin", "pdp", "operator"] as const;
+const CALLERS = ["anonymous", "agent", "device", "admin", "pdp", "operator"] as const;
 type Caller = (typeof CALLERS)[number] | `person:${PersonRole}`;
 /** Answers that say: not you. Any other one says that the route was entered. */
 const REFUSALS: readonly (readonly [number, string])[] = [
@@ -19,10 +20,16 @@ const REFUSALS: readonly (readonly [number, string])[] = [
 
 let edge: Edge;
 let home: Household;
+let machine: Machine;
+/** A device's proofs are taken three seconds after a server began: this one's clock is told so. */
+let skew = 0;
+const clock = { now: () => Date.now() + skew };
 const people = new Map<PersonRole, Browser>();
 beforeAll(async () => {
-  edge = await startEdge();
+  edge = await startEdge({}, { clock });
+  skew = 3000;
   home = await settle(edge);
+  machine = await pairMachine(edge, ["helper"], { now: clock.now });
   const owner = await enrolOwner(edge);
   for (const role of PERSON_ROLES) {
     people.set(role, role === "owner" ? owner : await enrolPerson(edge, owner, role, [role]));
@@ -55,9 +62,11 @@ async function mayEnter(route: Route, method: string, caller: Caller): Promise<b
   const asking =
     browser !== undefined
       ? browser.ask(method, path, body)
-      : caller === "operator"
-        ? edge.operate(method, path, body)
-        : edge.ask(method, path, { ...body, ...(token === undefined ? {} : { token }) });
+      : caller === "device"
+        ? machine.ask(method, path, body)
+        : caller === "operator"
+          ? edge.operate(method, path, body)
+          : edge.ask(method, path, { ...body, ...(token === undefined ? {} : { token }) });
   const answer = await asking.catch((error: Error) =>
     error.name === "TimeoutError" ? undefined : Promise.reject(error),
   );
@@ -86,6 +95,8 @@ describe("who may do what", () => {
       const { permission } = route;
       const declared = route.who
         .filter((role) => role !== "writ" && role !== "anyone" && role !== "person")
+        // A device may do what the agent may that it acts for.
+        .flatMap((role) => (role === "agent" ? ["agent", "device"] : [role]))
         .concat(
           !route.who.includes("person")
             ? []

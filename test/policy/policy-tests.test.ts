@@ -125,6 +125,56 @@ describe("a test file", () => {
   });
 });
 
+describe("a request that does not fit the schema", () => {
+  const OWN = schemaWith(`entity user { level?: Long }; entity document { from?: ipaddr };
+    action view in [look] appliesTo { principal: [user], resource: [document], context: { writ: Writ, from?: ipaddr } };
+    action look;`);
+  const runOwn = (source: string, ...tests: readonly unknown[]) => {
+    const policies = compiled(source);
+    const index = PolicyIndex.build(policies);
+    const named = tests.map((each, place) => ({ name: `t${place}`, ...(each as object) }));
+    return runPolicyTests(fileOf({ tests: named }), { authorizer, index, policies, schema: OWN }).results.map(
+      ({ failures }) => failures,
+    );
+  };
+  const ALL = "permit (principal, action, resource);";
+  const allow = { decision: "allow" };
+
+  test.each([
+    [{ ...ASK, command: "/github/isues/list" }, "no command `/github/isues/list`"],
+    [{ ...ASK, command: "/http/wiki/get" }, "`--connection wiki`"],
+    [{ ...ASK, command: "/github/issues" }, "no command `/github/issues`"],
+    [{ ...ASK, resource: { type: "Npm::Package", id: "x" } }, "acts on `GitHub::Repository`, not on `Npm::Package`"],
+    [{ ...ASK, agent: undefined, principal: { type: "Person", id: "p" } }, "is for `Agent`, not for `Person`"],
+    [{ ...ASK, resource: { ...ASK.resource, attributes: { owner: 5 } } }, "owner` is no String"],
+    [{ ...ASK, resource: { ...ASK.resource, attributes: { lables: ["x"] } } }, "has no attribute `lables`"],
+    [{ ...ASK, agent: undefined, principal: { type: "user", id: "u" }, command: "view" }, "acts on `document`"],
+  ])("fails its test: %j", (ask, why) => {
+    const [failures] = runOwn(ALL, { ask, expect: allow });
+    expect(failures).toEqual([expect.stringContaining(why)]);
+    expect(runOwn(ALL, { ask, expect: { decision: "deny" } })[0]).toEqual([expect.stringContaining(why)]);
+    expect(runOwn(ALL, { ask, expect: { decision: "deny", reason: "request_mismatch" } })).toEqual([[]]);
+  });
+
+  test("actions of the tenant's own have their groups, and texts become what the schema declares", () => {
+    const ask = {
+      principal: { type: "user", id: "u" },
+      command: "view",
+      resource: { type: "document", id: "d", attributes: { from: "10.0.0.1" } },
+    };
+    const source = `permit (principal, action in Action::"look", resource)
+      when { context has from && context.from.isInRange(ip("10.0.0.0/8")) && resource has from && resource.from.isLoopback() == false };`;
+    expect(
+      runOwn(
+        source,
+        { ask: { ...ask, context: { from: "10.1.1.1" } }, expect: allow },
+        { ask: { ...ask, context: { from: "11.1.1.1" } }, expect: { decision: "deny", reason: "no_permit" } },
+        { ask, expect: { decision: "deny", reason: "no_permit" } },
+      ),
+    ).toEqual([[], [], []]);
+  });
+});
+
 describe("running tests", () => {
   const SOURCE = `
     @id("read") permit(principal in AgentGroup::"g", action in Action::"tier:read", resource);
@@ -148,9 +198,9 @@ describe("running tests", () => {
         expect: { decision: "step_up", policies: ["ask"] },
       },
       {
-        name: "unknown commands are dangerous",
+        name: "what nobody knows",
         ask: { ...ASK, command: "/nobody/knows" },
-        expect: { decision: "deny" },
+        expect: { decision: "deny", reason: "request_mismatch" },
       },
     ]);
     expect(report.results.flatMap(({ failures }) => failures)).toEqual([]);

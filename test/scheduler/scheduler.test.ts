@@ -119,7 +119,7 @@ test("a run longer than the interval does not overlap, and its pause starts at i
   scheduler.start();
   await timers.advance(4500);
   const [one, two] = [scheduler.runNow("job"), scheduler.runNow("job")];
-  expect(scheduler.states()).toEqual([{ name: "job", runs: 1, failures: 0, isRunning: true }]);
+  expect(scheduler.states()).toEqual([{ name: "job", runs: 1, failures: 0, isRunning: true, schedule: "every 1 s" }]);
   release();
   await Promise.all([one, two]);
   await settle();

@@ -85,6 +85,11 @@ export async function furnish(
     JSON.stringify({ title: names.purpose, text: "x".repeat(2000) }),
     {
       "content-type": "application/json",
+      // A header is ASCII; what JSON escapes is the same text.
+      "writ-context": JSON.stringify({ purpose: names.purpose, ticket: "OPS-17" }).replace(
+        /[^\x20-\x7e]/g,
+        (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+      ),
     },
   );
   const problem = (await asked.json()) as { readonly approval: { readonly id: string } };

@@ -331,6 +331,68 @@
     addEventListener("pagehide", () => source.close());
   }
 
+  /* Following the chain: the list is asked for again, and drawn anew where something came */
+
+  const FOLLOW_MS = 3000;
+  // Somebody who left does not keep their session alive by an open page.
+  const FOLLOW_IDLE_MS = 10 * 60_000;
+  const FOLLOW_KEY = "writ-follow";
+  const follow = document.querySelector("[data-follow]");
+  if (follow !== null) {
+    const button = follow.querySelector("button");
+    const status = follow.querySelector("[role=status]");
+    let isOn = sessionStorage.getItem(FOLLOW_KEY) !== "off";
+    let lastSign = Date.now();
+    const say = (text) => { if (status.textContent !== text) status.textContent = text; };
+    const show = (text) => {
+      button.setAttribute("aria-pressed", String(isOn));
+      button.textContent = isOn ? "Following" : "Paused";
+      say(text ?? (isOn ? "New events show by themselves." : "New events wait until you follow again."));
+    };
+    const turn = (on, text) => {
+      isOn = on;
+      if (on) lastSign = Date.now();
+      show(text);
+      if (on) void look();
+    };
+    const look = async () => {
+      const place = document.getElementById("events");
+      const address = place?.dataset.follows;
+      if (!isOn || document.hidden || place === null) return;
+      if (address === undefined) return say("Older events do not change.");
+      if (Date.now() - lastSign > FOLLOW_IDLE_MS) return turn(false, "Paused, because nobody was here for a while.");
+      const response = await fetch(address, { credentials: "same-origin", headers: { "hx-request": "true" } }).catch(() => undefined);
+      if (response?.status === 401) return turn(false, "You are signed out.");
+      if (response?.ok !== true) return say("The server cannot be reached; trying again.");
+      const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById("events");
+      const newest = Number(place.dataset.newest);
+      const isStale = document.getElementById("events") !== place || fresh === null || !isOn;
+      if (isStale || Number(fresh.dataset.newest) <= newest) return;
+      // What somebody is in the middle of, by keyboard or by marking text, stays where it is.
+      if (place.matches(":focus-within") || place.contains(getSelection()?.isCollapsed === false ? getSelection().anchorNode : null)) {
+        return say("There are new events; they show once you leave the list.");
+      }
+      let count = 0;
+      for (const row of fresh.querySelectorAll("tbody tr")) {
+        if (Number(row.querySelector("a")?.getAttribute("href")?.split("/").at(-1)) > newest) {
+          row.classList.add("fresh");
+          count += 1;
+        }
+      }
+      place.replaceWith(fresh);
+      htmx.process(fresh);
+      say(count === 1 ? "One new event." : `${count} new events.`);
+    };
+    button.addEventListener("click", () => {
+      sessionStorage.setItem(FOLLOW_KEY, isOn ? "off" : "on");
+      turn(!isOn);
+    });
+    for (const name of ["pointermove", "keydown", "scroll"]) addEventListener(name, () => { lastSign = Date.now(); }, { passive: true });
+    document.addEventListener("visibilitychange", () => void look());
+    show();
+    setInterval(() => void look(), FOLLOW_MS);
+  }
+
   /* Small things */
 
   document.addEventListener("click", (event) => {

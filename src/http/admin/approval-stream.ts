@@ -1,4 +1,3 @@
-import { isWritError } from "#src/base/errors.ts";
 import type { ApprovalNews } from "#src/consent/feed.ts";
 import { may } from "#src/identity/roles.ts";
 import type { Exchange } from "../exchange.ts";
@@ -91,13 +90,6 @@ function openStream(
 /** Whether the session still stands and its person may still see approvals. */
 async function mayWatch({ caller, services }: Exchange): Promise<boolean> {
   if (caller.kind !== "person") return caller.kind === "operator";
-  const { tenant, person, session } = caller.principal;
-  try {
-    const now = await services.people.show(tenant, person.id);
-    if (now.status !== "active" || !may(now.roles, "approvals.read")) return false;
-    return (await services.sessions.list(tenant, person.id)).some(({ id }) => id === session.id);
-  } catch (error) {
-    if (isWritError(error, "not_found")) return false;
-    throw error;
-  }
+  const now = await services.sessions.current(caller.principal);
+  return now !== undefined && may(now.person.roles, "approvals.read");
 }

@@ -59,7 +59,7 @@ function renderTerms({ quorum, approvers, comment, escalation, grants }: Approva
     approvers,
     comment_required: comment,
     ...(escalation === null ? {} : { escalation: { after_seconds: escalation.seconds, group: escalation.group } }),
-    grants: { max_uses: grants.uses, max_seconds: grants.seconds, resource: grants.resource },
+    grants: { max_uses: grants.uses, max_seconds: grants.seconds, resource: grants.resource, run: grants.run === true },
   };
 }
 

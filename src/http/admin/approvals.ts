@@ -4,7 +4,7 @@ import type { Exchange } from "../exchange.ts";
 import type { Reply } from "../reply.ts";
 import { type Route, route } from "../route.ts";
 import { ASSERTION_RESPONSE } from "../session/credential-shape.ts";
-import { choice, integer, integerText, list, object, optional, text } from "../shape.ts";
+import { choice, flag, integer, integerText, list, object, optional, text } from "../shape.ts";
 import { renderForApprover, renderWithSubject } from "./approval-view.ts";
 
 const STATES = ["pending", "approved", "denied", "expired", "used", "revoked"] as const;
@@ -14,6 +14,7 @@ const GRANT = object({
   uses: optional(integer(1, 1000, "how many uses; with `seconds` alone any number")),
   seconds: optional(integer(1, 30 * 86_400, "for how long")),
   scope: optional(choice(["call", "resource"])),
+  run: optional(flag("for the run that asked and all below it, and for nothing outside")),
 });
 
 /** Approvals as approvers see and decide them. */

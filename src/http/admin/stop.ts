@@ -47,6 +47,8 @@ export const STOP_ROUTES: readonly Route[] = [
     summary: "Let what was stopped from the same side go on",
     who: ["admin", "operator", "person"],
     permission: "stop.write",
+    // To stop is done in a hurry; to let it go on is not, and not by whoever has a cookie alone.
+    isSensitive: true,
     body: object({ target: TARGET, name: optional(NAME) }),
     answers: { 200: "What is stopped still" },
     handle: async (exchange, { target, name }) => {

@@ -25,6 +25,7 @@ export const SHOW_APPROVAL = route({
     if (wait > 0 && approval.state === "pending") {
       exchange.allowSilence(wait + WAIT_MARGIN_SECONDS);
       await approvals.wait(tenant, approval.id, wait * 1000, exchange.waitSignal());
+      await exchange.requireStillProven();
       approval = await approvals.show(tenant, approval.id, agent);
     }
     return { json: renderApproval(approval) };

@@ -1,17 +1,12 @@
 import type { AuditFilter } from "#src/audit/audit.ts";
 import { MAX_PAGE } from "#src/audit/audit.ts";
 import type { EventView } from "#src/audit/event-view.ts";
-import { utf8 } from "#src/base/bytes.ts";
-import { WritError } from "#src/base/errors.ts";
 import type { Exchange } from "../exchange.ts";
 import { route } from "../route.ts";
 import { choice, instant, integerText, object, optional, text, type ValueOf } from "../shape.ts";
 
 const MAX_SEQ = Number.MAX_SAFE_INTEGER;
 const SEQ = /^[1-9][0-9]{0,15}$/;
-const EXPORT_SILENCE_SECONDS = 255;
-/** A piece of an export that is worth a write. */
-const CHUNK_CHARACTERS = 64 * 1024;
 
 const PERSONAL = optional(choice(["opened", "sealed"]));
 
@@ -66,38 +61,6 @@ export const SHOW_EVENT = route({
   },
 });
 
-/** `GET /v1/audit/export`: an evidence bundle, as it is read. */
-export const EXPORT_EVENTS = route({
-  method: "GET",
-  path: "/v1/audit/export",
-  summary: "Export the chain, or a part of it, as an evidence bundle",
-  who: ["admin", "operator"],
-  includesInstance: true,
-  produces: "application/jsonl",
-  query: object({
-    from: optional(integerText(1, MAX_SEQ)),
-    through: optional(integerText(1, MAX_SEQ, "rounded up to the next seal")),
-    seq: optional(integerText(1, MAX_SEQ, "this event alone, with proofs up to the checkpoint that covers it")),
-  }),
-  answers: { 200: "The bundle, a JSON object a line" },
-  handle: async (exchange, _body, { seq, ...range }) => {
-    const { tenant } = await exchange.manager();
-    if (seq !== undefined && Object.keys(range).length > 0) {
-      throw new WritError("invalid_argument", "`seq` stands alone: `from` and `through` are for more than one event");
-    }
-    const what = seq === undefined ? range : { from: seq, isProof: true };
-    exchange.allowSilence(EXPORT_SILENCE_SECONDS);
-    const lines = exchange.services.audit.exportBundle(tenant, what, { signal: exchange.request.signal });
-    // What is wrong with the range shows before the first line: then it is still an error and not half a bundle.
-    const first = await lines.next();
-    return {
-      body: streamLines(first, lines),
-      contentType: "application/jsonl",
-      headers: { "content-disposition": 'attachment; filename="writ-audit.jsonl"' },
-    };
-  },
-});
-
 async function toFilter(exchange: Exchange, query: ValueOf<typeof FILTER>): Promise<AuditFilter> {
   const { type, actor, agent, since, until } = query;
   const { tenant } = await exchange.manager();
@@ -109,26 +72,4 @@ async function toFilter(exchange: Exchange, query: ValueOf<typeof FILTER>): Prom
     ...(since === undefined ? {} : { since }),
     ...(until === undefined ? {} : { until }),
   };
-}
-
-/** The lines as bytes, read no faster than they are taken; leaving early ends the reading. */
-function streamLines(
-  first: IteratorResult<string, void>,
-  lines: AsyncGenerator<string, void, void>,
-): ReadableStream<Uint8Array> {
-  let next = first;
-  return new ReadableStream<Uint8Array>({
-    pull: async (controller) => {
-      let chunk = "";
-      while (next.done !== true && chunk.length < CHUNK_CHARACTERS) {
-        chunk += `${next.value}\n`;
-        next = await lines.next();
-      }
-      if (chunk !== "") controller.enqueue(utf8(chunk));
-      if (next.done === true) controller.close();
-    },
-    cancel: async () => {
-      await lines.return();
-    },
-  });
 }

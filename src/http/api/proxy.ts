@@ -57,7 +57,6 @@ async function proxy(exchange: Exchange): Promise<Reply> {
   exchange.use = { command: `${request.method} ${PREFIX}${connection}`, outcome: "failed" };
   const run = readRun(exchange.header("writ-run"));
   const bodyLength = readBodyLength(exchange);
-  const hasBody = bodyLength !== undefined ? bodyLength > 0 : request.headers.has("transfer-encoding");
   let answer: ProxyAnswer;
   try {
     answer = await exchange.services.gateway.call({
@@ -67,10 +66,11 @@ async function proxy(exchange: Exchange): Promise<Reply> {
       path,
       query,
       headers: [...request.headers],
-      body: hasBody ? request.body : null,
+      body: exchange.body(),
       ...(bodyLength === undefined ? {} : { bodyLength }),
       ...(run === undefined ? {} : { run }),
       claimed: readContext(exchange.header("writ-context")),
+      keepsOrigin: exchange.isForwarded(),
       waitSeconds: readWait(exchange.header("prefer")),
       signal: request.signal,
     });

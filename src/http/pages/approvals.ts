@@ -92,9 +92,10 @@ async function modelOf(context: PageContext): Promise<ApprovalModel> {
   const { exchange, tenant, now, may } = context;
   const { approvals } = exchange.services;
   const approval = await approvals.show(tenant, exchange.param("approval"));
-  const [details, history] = await Promise.all([
+  const [details, history, agent] = await Promise.all([
     approvals.details(tenant, approval.id),
     approvals.history(tenant, approval.agent),
+    may("agents.read") ? exchange.services.agents.show(tenant, approval.agent) : undefined,
   ]);
   const { decidedBy } = approval;
   const names = decidedBy === null ? undefined : await namesOf(context, [decidedBy]);
@@ -103,6 +104,7 @@ async function modelOf(context: PageContext): Promise<ApprovalModel> {
     details,
     body: details.body === undefined ? undefined : shownBody(details.body),
     history: [...history].filter(([state, count]) => count > 0 && state !== "pending"),
+    agent,
     decidedBy: decidedBy === null ? undefined : (names?.get(decidedBy) ?? decidedBy),
     now,
     mayDecide: may("approvals.decide"),

@@ -134,23 +134,19 @@ async function eventModel(context: PageContext): Promise<EventModel> {
   };
 }
 
-/** By the first checkpoint that covers the event; by the whole tree where none does yet. */
+/** By the newest checkpoint; by the whole tree where none covers the event yet. */
 async function proofOf({ exchange, tenant }: PageContext, { seq }: EventView): Promise<EventModel["proof"]> {
   const { proofs, checkpoints, overviews } = exchange.services;
+  const [newest] = await checkpoints.list(tenant, { limit: 1 });
+  const covering = newest !== undefined && newest.size >= seq ? newest : undefined;
+  const size = covering?.size ?? (await overviews.chain(tenant))?.size;
+  if (size === undefined) return undefined;
   try {
-    const { size, path, root } = await proofs.inclusion(tenant, seq);
-    const checkpoint = await checkpoints.show(tenant, size).catch(absentAsUndefined);
-    return { size, index: seq - 1, hashes: path, root, checkpoint: checkpoint?.note };
-  } catch (error) {
-    if (!isWritError(error, "not_found")) throw error;
-    const size = (await overviews.chain(tenant))?.size;
-    if (size === undefined) return undefined;
     const { path, root } = await proofs.inclusion(tenant, seq, size);
-    return { size, index: seq - 1, hashes: path, root, checkpoint: undefined };
+    return { size, index: seq - 1, hashes: path, root, checkpoint: covering?.note };
+  } catch (error) {
+    // Of an event that is in the archive alone the page has what the archive gave, and no tree.
+    if (isWritError(error, "not_found")) return undefined;
+    throw error;
   }
-}
-
-function absentAsUndefined(error: unknown): undefined {
-  if (isWritError(error, "not_found")) return undefined;
-  throw error;
 }

@@ -198,7 +198,7 @@ async function withCount(context: PageContext, drawn: Html): Promise<Html> {
 }
 
 /** Markup as an answer. */
-export function htmlReply(markup: Html, headers: Readonly<Record<string, string>> = {}): Reply {
+function htmlReply(markup: Html, headers: Readonly<Record<string, string>> = {}): Reply {
   return { body: markup.toString(), contentType: HTML_TYPE, headers: { ...PAGE_HEADERS, ...headers } };
 }
 

@@ -12,6 +12,7 @@ import { OVERVIEW_PAGES } from "./overview.ts";
 import type { AdminRoutes } from "./page.ts";
 import { peoplePages } from "./people.ts";
 import { policyPages } from "./policies.ts";
+import { policyTestPages } from "./policy-tests.ts";
 import { policyToolPages } from "./policy-tools.ts";
 import { SESSION_PAGES } from "./session.ts";
 import { settingPages } from "./settings.ts";
@@ -35,6 +36,7 @@ export function pageRoutes(api: readonly Route[]): readonly Route[] {
     ...agentPages(admin),
     ...connectionPages(admin),
     ...policyPages(admin),
+    ...policyTestPages(admin),
     ...policyToolPages(admin),
     ...peoplePages(admin),
     ...accountPages(admin),

@@ -19,7 +19,7 @@ export function renderPrincipal({ person, subject, session }: PersonPrincipal): 
   };
 }
 
-/** Proof that the passkey was shown: the page keeps it, sends it in `Writ-Reauthentication`, and stores it nowhere. */
+/** Proof that the passkey was shown: the page sends it in `Writ-Reauthentication`, and keeps it for its tab alone. */
 export function renderReauthentication({ proof, expiresAt }: Reauthentication): View {
   return { proof, expires_at: toRfc3339(expiresAt) };
 }

@@ -45,8 +45,11 @@ export function cutCheck(cut: ArchiveCut | undefined): EventCheck {
     begin: () => {
       const pruned: PrunedSegment[] = [];
       return {
-        event: ({ type, data }) => {
+        event: (event) => {
+          // What the data holds is parsed when it is asked for: most events are of no interest here.
+          const { type } = event;
           if (type === "archive.segment_pruned") {
+            const { data } = event;
             pruned.push({
               first: Number(data["first"]),
               through: Number(data["last"]),
@@ -55,7 +58,7 @@ export function cutCheck(cut: ArchiveCut | undefined): EventCheck {
             });
           }
           if (type === "archive.segment_restored") {
-            while ((pruned.at(-1)?.first ?? 0) >= Number(data["first"])) pruned.pop();
+            while ((pruned.at(-1)?.first ?? 0) >= Number(event.data["first"])) pruned.pop();
           }
           return [];
         },

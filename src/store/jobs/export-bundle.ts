@@ -28,6 +28,7 @@ import {
   toNote,
   toSeal,
 } from "./chain-rows.ts";
+import { SignedEvents } from "./export-assertions.ts";
 import type { JobContext } from "./job.ts";
 
 /** What is exported. */
@@ -86,6 +87,7 @@ export async function* exportBundle(
   chunk.add(headerLine({ instance, tenant, first: from, last, ...before, root, madeAt }));
   for (const key of readPublishedKeys(db)) chunk.add(keyLine(key));
   const blobs = new Set<string>();
+  const signed = new SignedEvents(db, tenant);
   for (let after = from - 1; after < last; ) {
     const events = readEventPage(db, tenant, after, last);
     const end = events.at(-1)?.seq;
@@ -94,7 +96,10 @@ export async function* exportBundle(
     const seals = new Map(readSealPage(db, tenant, after, end).map((row) => [row.seq, row]));
     const checkpoints = new Map(readCheckpointPage(db, tenant, after, end).map((row) => [row.size, row]));
     for (const event of events) {
+      const { before: enrolments, behind: assertions } = signed.linesOf(event);
+      for (const line of enrolments) chunk.add(line);
       for (const line of linesOfEvent(db, tenant, event, blobs)) chunk.add(line);
+      for (const line of assertions) chunk.add(line);
       const covering = seals.get(event.seq);
       if (isProof && event.seq === last) for (const line of await inclusionOf(context, tenant, last)) chunk.add(line);
       if (covering !== undefined) chunk.add(sealLine(toSeal(tenant, covering)));

@@ -12,7 +12,14 @@ import {
   type TextInput,
   type TextResult,
 } from "./build-policies.ts";
-import { type CompileInput, type CompileOutcome, compileSource } from "./compile-policies.ts";
+import {
+  type EvidenceInput,
+  type EvidenceResult,
+  type EvidenceSummary,
+  type EvidenceSummaryInput,
+  exportEvidence,
+  summarizeEvidence,
+} from "./evidence.ts";
 import { type ExportInput, type ExportResult, exportBundle } from "./export-bundle.ts";
 import type { Job } from "./job.ts";
 import { countDecisions, type OverviewInput, type OverviewPart, type OverviewResult } from "./overview.ts";
@@ -21,6 +28,7 @@ import { type ExplainInput, explainRequest } from "./redecide.ts";
 import { type ReplayInput, type ReplayOutcome, replayChain } from "./replay-chain.ts";
 import { type SearchInput, type SearchResult, searchEvents } from "./search-events.ts";
 import { countShadow, type ShadowCounts, type ShadowInput } from "./shadow-differences.ts";
+import { type PolicyTestInput, type PolicyTestOutcome, testPolicies } from "./test-policies.ts";
 import {
   checkSchemaExtension,
   type SchemaCheckInput,
@@ -36,7 +44,14 @@ export interface Jobs {
   readonly search: { readonly input: SearchInput; readonly item: EventRow; readonly result: SearchResult };
   readonly overview: { readonly input: OverviewInput; readonly item: OverviewPart; readonly result: OverviewResult };
   readonly export: { readonly input: ExportInput; readonly item: string; readonly result: ExportResult };
+  readonly evidence: { readonly input: EvidenceInput; readonly item: string; readonly result: EvidenceResult };
+  readonly evidenceSummary: {
+    readonly input: EvidenceSummaryInput;
+    readonly item: never;
+    readonly result: EvidenceSummary;
+  };
   readonly validate: { readonly input: ValidateInput; readonly item: Uint8Array; readonly result: ValidateOutcome };
+  readonly test: { readonly input: PolicyTestInput; readonly item: never; readonly result: PolicyTestOutcome };
   readonly schema: { readonly input: SchemaCheckInput; readonly item: never; readonly result: SchemaOutcome };
   readonly forms: { readonly input: FormsInput; readonly item: never; readonly result: TextResult };
   readonly build: { readonly input: TextInput; readonly item: never; readonly result: TextResult };
@@ -44,7 +59,6 @@ export interface Jobs {
   readonly archive: { readonly input: SegmentInput; readonly item: never; readonly result: SegmentResult };
   readonly backup: { readonly input: BackupInput; readonly item: never; readonly result: BackupResult };
   readonly restore: { readonly input: RestoreInput; readonly item: RestoredEvent; readonly result: RestoreResult };
-  readonly compile: { readonly input: CompileInput; readonly item: never; readonly result: CompileOutcome };
   readonly verify: { readonly input: VerifyInput; readonly item: never; readonly result: FolderReport };
   readonly explain: { readonly input: ExplainInput; readonly item: never; readonly result: Explanation };
   readonly replay: { readonly input: ReplayInput; readonly item: never; readonly result: ReplayOutcome };
@@ -62,6 +76,11 @@ export const JOBS: {
   search: searchEvents,
   overview: countDecisions,
   export: exportBundle,
+  evidence: exportEvidence,
+  // biome-ignore lint/correctness/useYield: it has a result and no items
+  evidenceSummary: async function* evidenceSummary(context, input) {
+    return summarizeEvidence(context, input);
+  },
   restore: readRestored,
   // biome-ignore lint/correctness/useYield: it has a result and no items
   backup: async function* backup(context, input) {
@@ -72,6 +91,10 @@ export const JOBS: {
     return writeSegment(context, input);
   },
   validate: validatePolicies,
+  // biome-ignore lint/correctness/useYield: it has a result and no items
+  test: async function* test(context, input) {
+    return testPolicies(context, input);
+  },
   // biome-ignore lint/correctness/useYield: it has a result and no items
   schema: async function* schema(context, input) {
     return checkSchemaExtension(context, input);
@@ -87,10 +110,6 @@ export const JOBS: {
   // biome-ignore lint/correctness/useYield: it has a result and no items
   diff: async function* diff(context, input) {
     return diffPolicies(context, input);
-  },
-  // biome-ignore lint/correctness/useYield: it has a result and no items
-  compile: async function* compile(_context, input) {
-    return compileSource(input);
   },
   // biome-ignore lint/correctness/useYield: it has a result and no items
   verify: async function* verify(context, input) {

@@ -117,7 +117,8 @@ export async function checkSchemaExtension(
 /** Of this thread: a schema costs a tenth of a second, and one tenant saves again and again. */
 const schemas = new Map<string, TenantSchema>();
 
-function schemaOf({ connectors, extension }: SchemaInput): SchemaResult {
+/** The schema, as this thread keeps it. */
+export function schemaOf({ connectors, extension }: SchemaInput): SchemaResult {
   const key = sha256Hex(
     JSON.stringify([
       extension,

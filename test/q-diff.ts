@@ -1,0 +1,42 @@
+import { validatePolicySet } from "#src/policy/validate-set.ts";
+import { compilePolicies } from "#src/policy/policy-set.ts";
+import { loadCedar, parsePolicyText, validateStrictly } from "#src/policy/cedar.ts";
+import { readsOf } from "#src/policy/policy-reads.ts";
+import { dependsOnCosigned } from "#src/policy/cosign-dependence.ts";
+import { findContradiction } from "#src/policy/contradiction.ts";
+import { typingSignature } from "#src/policy/typing-signature.ts";
+import { scanPolicyText } from "#src/policy/policy-text.ts";
+import { reduceSchema } from "#src/policy/schema-reduction.ts";
+import { scopeOf } from "#src/policy/scope.ts";
+import { canonicalize } from "#src/base/canonical-json.ts";
+import { schemaWith } from "./policy/schema-support.ts";
+loadCedar();
+const schema = schemaWith();
+const FACTS = ['context.writ.environment == "live"','context.writ.cosigned','context.writ has run','(context.writ has limits && context.writ.limits has remaining && context.writ.limits.remaining > 5)','resource has owner','(resource has labels && resource.labels.contains("x"))','(resource has environment && resource.environment == "e")','context.writ.tier == "read"','context has claimed','(resource has created_by && resource.created_by == principal)','(context.writ has run && context.writ.run has calls && context.writ.run.calls < 9)','context.writ.environment like "l*"','resource has name','context.writ.time > datetime("2026-01-01T00:00:00Z")'];
+const M = FACTS.length;
+function different(n: number) {
+  return Array.from({length:n}, (_, i) => {
+    const a = i % M, b = Math.floor(i / M) % M, c = Math.floor(i / M / M) % M, neg = Math.floor(i/M/M/M);
+    const parts = [a,b,c].map((k, p) => (neg >> p) & 1 ? `!(${FACTS[k]})` : FACTS[k]);
+    return `@id("p${i}") permit(principal == Agent::"agent${i}", action == Action::"/github/issues/list", resource is GitHub::Repository) when { ${parts.join(" || ")} };`;
+  }).join("\n");
+}
+const N = Number(process.argv[2] ?? 2000);
+const src = different(N);
+const time = (name: string, f: () => unknown) => { const t = performance.now(); const r = f(); console.log(name, Math.round(performance.now()-t)); return r as any; };
+const pieces = time("scan", () => scanPolicyText(src)).pieces;
+const jsons = time("parse", () => pieces.map((p: any) => parsePolicyText(p.text)));
+time("reads", () => jsons.map((j: any) => readsOf(j)));
+time("cosign", () => jsons.map((j: any) => dependsOnCosigned(j)));
+time("contra", () => jsons.map((j: any) => findContradiction(j)));
+const sigs = time("sig", () => new Set(jsons.map((j: any) => typingSignature(j, new Set()))));
+console.log("sigs", sigs.size);
+time("scope", () => jsons.map((j: any) => scopeOf(j)));
+for (const size of [50, 200, 1000]) time("validate by " + size, () => { const red = reduceSchema(schema, new Set(['Action\0/github/issues/list'])); for (let i=0;i<N;i+=size) validateStrictly(new Map(pieces.slice(i,i+size).map((p: any,k: number)=>["p"+(i+k), p.text])), red); });
+time("compile", () => compilePolicies(src));
+time("all", () => validatePolicySet(src, schema));
+import { validate } from "@cedar-policy/cedar-wasm/web";
+const red = reduceSchema(schema, new Set(['Action\0/github/issues/list']));
+for (const size of [50, 200, 1000]) time("validate as one text by " + size, () => { for (let i=0;i<N;i+=size) { const r = validate({ schema: red, policies: { staticPolicies: pieces.slice(i,i+size).map((p: any) => p.text).join("\n") } }); if (r.type !== "success" || r.validationErrors.length) throw new Error(JSON.stringify(r).slice(0,300)); } });
+const bad = validate({ schema: red, policies: { staticPolicies: 'permit(principal, action, resource);\n@id("x") permit(principal, action == Action::"nope", resource) when { principal.foo == 1 };\n forbid(principal == Agent::"é", action, resource) when { resource.zzz == 1 };' } });
+console.log(JSON.stringify(bad, null, 1).slice(0, 1500));
