@@ -27,8 +27,8 @@ CREATE UNIQUE INDEX export_streams_by_name ON export_streams (tenant_id, name);
 CREATE TABLE erasures (
   tenant_id TEXT NOT NULL,
   subject_id TEXT NOT NULL,
-  kind TEXT NOT NULL CHECK (kind IN ('person', 'agent')),
-  -- Id of the person or agent.
+  kind TEXT NOT NULL CHECK (kind IN ('person', 'agent', 'device')),
+  -- Id of the person, agent or device.
   named TEXT NOT NULL,
   erased_at INTEGER NOT NULL,
   PRIMARY KEY (tenant_id, subject_id)

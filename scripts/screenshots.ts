@@ -20,7 +20,7 @@ mkdirSync(folder, { recursive: true });
 const world = await startPagesWorld();
 const browser = await startBrowser();
 try {
-  const { approval } = await furnish(world, { agent: "builder", purpose: "Weekly report" });
+  const { approval, run, code } = await furnish(world, { agent: "builder", purpose: "Weekly report" });
   const { context, page } = await makeDevice(browser, world.origin);
   await page.goto(await world.setupPath());
   await page.fill("#enrol-name", "Ada Lovelace");
@@ -41,11 +41,18 @@ try {
     ["policy-editor", "/policies/edit"],
     ["policy-templates", "/policies/templates"],
     ["policy-builder", "/policies/builder"],
+    ["policy-tests", "/policies/tests"],
     ["policy-explain", "/policies/explain"],
     ["policy-replay", "/policies/replay"],
     ["policy-shadow", "/policies/shadow"],
     ["events", "/events"],
     ["event", "/events/9"],
+    ["checkpoints", "/checkpoints"],
+    ["runs", "/runs"],
+    ["run", `/runs/${run}`],
+    ["devices", "/devices"],
+    ["device-code", `/devices?code=${code}`],
+    ["tools", "/tools"],
     ["people", "/people"],
     ["account", "/account"],
     ["settings", "/settings"],

@@ -28,6 +28,7 @@ import { openWriter, type Writer } from "#src/store/writer.ts";
 import { forgetExpiredWrits } from "#src/store/writs.ts";
 import { createMetrics } from "#src/telemetry/metrics.ts";
 import { startProcessMetrics } from "#src/telemetry/process-metrics.ts";
+import { createRequestLog } from "#src/telemetry/request-log.ts";
 import { createWritMetrics, type WritMetrics } from "#src/telemetry/requests.ts";
 import { createTelemetryStore, type TelemetryStore } from "#src/telemetry/telemetry-store.ts";
 
@@ -83,11 +84,13 @@ export async function startApp(options: AppOptions): Promise<App> {
     const keyMaterial = loadKeyMaterial(location);
 
     const registry = createMetrics();
-    const metrics = createWritMetrics(registry);
+    const requests = config.keepsTelemetry ? createRequestLog() : undefined;
+    const metrics = createWritMetrics(registry, requests);
     shutdown.add("process metrics", startProcessMetrics(registry, clock.now()));
-    const telemetry = config.keepsTelemetry
-      ? createTelemetryStore({ dataFolder: config.dataFolder, metrics: registry, log })
-      : undefined;
+    const telemetry =
+      requests === undefined
+        ? undefined
+        : createTelemetryStore({ dataFolder: config.dataFolder, metrics: registry, log, requests });
     shutdown.add("telemetry", () => telemetry?.close());
 
     const path = databasePath(config.dataFolder);
@@ -139,6 +142,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       log,
       metrics,
       registry,
+      telemetry,
       capacity,
       listen: options.listen ?? "tcp",
       ...(config.forward === undefined
@@ -296,6 +300,11 @@ function startScheduler({
     name: "overdue approvals",
     everyMs: 10_000,
     run: () => eachTenant(({ tenantId }) => approvals.expireOverdue(tenantId)),
+  });
+  scheduler.add({
+    name: "overdue runs",
+    everyMs: 10_000,
+    run: () => eachTenant(({ tenantId }) => services.runs.endOverdue(tenantId)),
   });
   scheduler.add({ name: "policy bundles", everyMs: 5000, run: services.policyPolling.pollDue });
   scheduler.add({

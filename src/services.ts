@@ -1,19 +1,13 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { BACKUP_TENANT, backupRecord } from "#src/archive/backup-key.ts";
 import { createBackups } from "#src/archive/backups.ts";
 import { openArchive, STAGING_FOLDER } from "#src/archive/open-archive.ts";
-import { createAudit } from "#src/audit/audit.ts";
 import { createCheckpoints } from "#src/audit/checkpoints.ts";
-import { createSubjects } from "#src/audit/erasure.ts";
-import { createEvidence } from "#src/audit/evidence.ts";
-import { createScheduledJobs } from "#src/audit/jobs.ts";
-import { createOverviews } from "#src/audit/overview.ts";
 import { createProofs } from "#src/audit/proofs.ts";
+import { createRecordServices } from "#src/audit/record-services.ts";
 import { createRecorder, type Recorder } from "#src/audit/recorder.ts";
-import { createStreams } from "#src/audit/streams.ts";
 import { createTally } from "#src/audit/tally.ts";
 import { createWitnesses } from "#src/audit/witnesses.ts";
-import { toHex } from "#src/base/bytes.ts";
 import type { Clock } from "#src/base/clock.ts";
 import { WritError } from "#src/base/errors.ts";
 import type { IdSource } from "#src/base/ids.ts";
@@ -38,10 +32,11 @@ import { createStops } from "#src/consent/stops.ts";
 import { createWaiters } from "#src/consent/waiters.ts";
 import { type Authority, createAuthority } from "#src/decision/authority.ts";
 import { createBundleSources } from "#src/decision/bundle-source.ts";
-import { createDecider, type Decider } from "#src/decision/decide.ts";
+import { createDecider } from "#src/decision/decide.ts";
 import { createEntities } from "#src/decision/entities.ts";
 import { createExplanations } from "#src/decision/explanations.ts";
 import { createRateLimiter } from "#src/decision/limits.ts";
+import { observeDecisions } from "#src/decision/observe.ts";
 import { createPdp } from "#src/decision/pdp.ts";
 import { createPdpSearch } from "#src/decision/pdp-search.ts";
 import { createPolicyBuilder } from "#src/decision/policy-builder.ts";
@@ -74,13 +69,10 @@ import { createTokens } from "#src/identity/tokens.ts";
 import type { Dialer } from "#src/io/dial.ts";
 import { createAuthorizer } from "#src/policy/authorizer.ts";
 import { loadCedar } from "#src/policy/cedar.ts";
-import { createFileGates } from "#src/runs/file-gates.ts";
-import { createOfflinePolicies } from "#src/runs/offline-policies.ts";
 import { createReceipts } from "#src/runs/receipts.ts";
 import { createRuns } from "#src/runs/runs.ts";
 import { createTimelines } from "#src/runs/timeline.ts";
-import { createToolGovernor } from "#src/runs/tool-governor.ts";
-import { createToolMatrices } from "#src/runs/tool-matrix.ts";
+import { createToolServices } from "#src/runs/tool-services.ts";
 import { readTenants } from "#src/store/instance.ts";
 import type { Reader } from "#src/store/reader.ts";
 import type { ReaderPool } from "#src/store/reader-pool.ts";
@@ -183,17 +175,17 @@ export async function createServices(ground: Ground): Promise<Services> {
   };
   const approvals = createApprovals({ ...vouching, ttlSeconds: limits.approvalTtlSeconds });
   const emergencies = createEmergencies(vouching);
-  const fileGates = createFileGates({
+  const scrubber = createScrubber(connections);
+  const runs = createRuns({ recorder, reader, keys, scrubber, ids, clock });
+  const { governor, ...toolServices } = createToolServices({
     recorder,
     reader,
     ids,
     clock,
     instanceTenant: instance.tenant,
-    ownFolders: [resolve(config.dataFolder)],
+    dataFolder: config.dataFolder,
+    signer: rotation.signer,
   });
-  const scrubber = createScrubber(connections);
-  const runs = createRuns({ recorder, reader, keys, scrubber, ids, clock });
-  const toolMatrices = createToolMatrices({ recorder, reader, clock });
   const authority = createAuthority({
     reader,
     connections,
@@ -211,7 +203,7 @@ export async function createServices(ground: Ground): Promise<Services> {
       shadowAuthorizer,
       approvals,
       emergencies,
-      governor: createToolGovernor({ matrices: toolMatrices, gates: fileGates, reader, recorder }),
+      governor,
       reader,
       recorder,
       keyring,
@@ -265,7 +257,6 @@ export async function createServices(ground: Ground): Promise<Services> {
     now: clock.now,
     random: () => new DataView(Uint8Array.from(ids.random(4)).buffer).getUint32(0) / 2 ** 32,
   };
-  const evidence = createEvidence({ recorder, reader, pool, keys, clock });
   const agents = createAgents({ recorder, reader, keys, ids, clock });
   return {
     devices: createDevices({ recorder, reader, keys, ids, clock }),
@@ -286,14 +277,7 @@ export async function createServices(ground: Ground): Promise<Services> {
     tokens: createTokens({ recorder, reader, keys, ids, clock }),
     connections,
     connectors,
-    fileGates,
-    toolMatrices,
-    offlinePolicies: createOfflinePolicies({
-      matrices: toolMatrices,
-      gates: fileGates,
-      signer: rotation.signer,
-      clock,
-    }),
+    ...toolServices,
     connectionTester: createConnectionTester({ connections, dialer, recorder }),
     policies,
     policyBundles,
@@ -366,39 +350,20 @@ export async function createServices(ground: Ground): Promise<Services> {
       dataFolder: config.dataFolder,
       network: storeNetwork,
     }),
-    audit: createAudit({ pool, reader, opener: keys, clock }),
-    evidence,
-    jobs: createScheduledJobs({
+    ...createRecordServices({
       recorder,
       reader,
-      clock,
-      instanceTenant: instance.tenant,
-      processId: toHex(ids.random(8)),
-    }),
-    streams: createStreams({
-      recorder,
-      reader,
+      pool,
       keys,
       dialer,
       ids,
       clock,
-      hostname: new URL(publicUrl).hostname,
-      folder: join(config.dataFolder, "streams"),
-      observe: (tenant, name, lag) => metrics.streamLag.set(lag, tenant, name),
-    }),
-    subjects: createSubjects({
-      recorder,
-      reader,
-      evidence,
-      clock,
+      publicUrl,
+      dataFolder: config.dataFolder,
       instanceTenant: instance.tenant,
-      forgetKeys: keys.forget,
-      profileOf: async (tenant, person) => {
-        const { name, email } = await people.show(tenant, person);
-        return { name, email };
-      },
+      profileOf: people.show,
+      observeStream: (tenant, name, lag) => metrics.streamLag.set(lag, tenant, name),
     }),
-    overviews: createOverviews({ pool, reader, clock }),
     recorder,
     tally: createTally(recorder, log),
     limiter: createRateLimiter({
@@ -407,23 +372,5 @@ export async function createServices(ground: Ground): Promise<Services> {
       perTenant: limits.ratePerTenant,
     }),
     reader,
-  };
-}
-
-/** The same decider, counted: whichever edge asks. */
-function observeDecisions(decider: Decider, metrics: WritMetrics): Decider {
-  return {
-    decide: async (ask, extrasOf) => {
-      const began = performance.now();
-      try {
-        const outcome = await decider.decide(ask, extrasOf);
-        metrics.decisions.increment(outcome.decision, outcome.tier);
-        metrics.decisionDuration.observe((performance.now() - began) / 1000, outcome.decision);
-        return outcome;
-      } catch (error) {
-        metrics.decisions.increment("error", "unknown");
-        throw error;
-      }
-    },
   };
 }

@@ -2,7 +2,7 @@ import { toRfc3339 } from "#src/base/clock.ts";
 import type { Approval, ApprovalDetails } from "#src/consent/approval.ts";
 import { path, withQuery } from "./address.ts";
 import { checkbox, input, select, textArea } from "./form.ts";
-import { attribute, type Content, type Html, html, verbatim } from "./html.ts";
+import { attribute, type Content, type Html, html } from "./html.ts";
 import { bytes } from "./overview.ts";
 import {
   badge,
@@ -102,7 +102,7 @@ export function approvalPage(model: ApprovalModel): Html {
 /** The part that changes when it is decided. */
 export function approvalBody(model: ApprovalModel): Html {
   const { approval } = model;
-  return html`<div id="approval" class="grid-side" data-live data-stream="/v1/admin/approvals/stream" data-address="${path`/approvals/${approval.id}/body`}"><div class="stack-5">${claimsCard(model)}${callCard(model)}${whyCard(model)}</div><aside class="stack-5">${
+  return html`<div id="approval" class="grid-side" data-live data-stream="/v1/admin/approvals/stream" data-address="${path`/approvals/${approval.id}/body`}"><div class="stack-5">${callCard(model)}${claimsCard(model)}${whyCard(model)}</div><aside class="stack-5">${
     approval.state === "pending" ? decideCard(model) : outcomeCard(model)
   }${agentCard(model)}</aside></div>`;
 }
@@ -129,9 +129,21 @@ function callCard({ approval, details, body }: ApprovalModel): Html {
             "Connection",
             html`<a href="${path`/connections/${connection.name}`}">${connection.name}</a> <span class="muted">${connection.origin}</span>`,
           ],
+      details.run !== undefined && [
+        "Run",
+        html`<a href="${path`/runs/${details.run}`}">${shortCode(details.run, 22)}</a>`,
+      ],
       ...Object.entries(details.attributes).map(([name, value]): Fact => [name, value]),
     ])}${headers.length === 0 ? undefined : fold(`Headers (${headers.length})`, html`<div class="headers">${headers.map(([name, value]) => html`<div>${name}: ${value}</div>`)}</div>`)}${call === null ? undefined : bodyPart(call.bodyBytes, body)}<div><h3>Digest of this call</h3><p class="digest">${approval.callDigest}</p><p class="hint">Your passkey signs this digest. Another address, resource, body or agent has another one.</p></div>`,
   );
+}
+
+/** What a yes is to, once somebody said it: the first fixes it for all. */
+function grantText({ grant, grantEndsAt, command }: Approval, { resource }: ApprovalDetails): string {
+  const uses = grant?.uses === null ? "any number of uses" : `${grant?.uses} use${grant?.uses === 1 ? "" : "s"}`;
+  const what = grant?.scope === "resource" ? `any ${command} on ${resource.id}` : "exactly this call";
+  const where = grant?.run === undefined ? "" : `, in the run ${grant.run}`;
+  return `${uses} of ${what}${where}, until ${grantEndsAt === null ? "it ends" : toRfc3339(grantEndsAt)}`;
 }
 
 function bodyPart(size: number, body: ApprovalModel["body"]): Html {
@@ -147,7 +159,7 @@ function bodyPart(size: number, body: ApprovalModel["body"]): Html {
           "What is sent is the body as the agent gave it.",
         );
   const shown = body.isText
-    ? html`<pre>${verbatim(body.text)}</pre>`
+    ? html`<pre>${body.text}</pre>`
     : html`<p class="muted">The body is no text; this is its base64 form.</p><pre>${body.text}</pre>`;
   const title = `Body, ${bytes(size)}, whole`;
   return html`${note}${body.text.length > FOLD_CHARACTERS ? fold(`${title}: show it`, shown) : html`<div class="stack"><h3>${title}</h3>${shown}</div>`}`;
@@ -162,7 +174,7 @@ function claimsCard({ details }: ApprovalModel): Html {
     html`${
       purpose === undefined
         ? html`<p class="muted">It states no purpose.</p>`
-        : html`<blockquote class="claim"><p class="visually-hidden">Purpose:</p><p>${claimText(purpose)}</p></blockquote>`
+        : html`<div><h3>Purpose</h3><blockquote class="claim"><p>${claimText(purpose)}</p></blockquote></div>`
     }${others.length === 0 ? undefined : facts(others.map(([name, value]): Fact => [name, claimText(value)]))}`,
     badge("its word, not checked", "warn"),
   );
@@ -222,16 +234,22 @@ function decideCard({ approval, details, mayDecide, mayRevoke, now }: ApprovalMo
       html`${expires}<p class="muted">Your roles do not include deciding. An approver or an owner can.</p>`,
     );
   const bounds = terms.grants;
-  const choices: (readonly [string, string])[] = [["once", "once, exactly this call"]];
+  const what = approval.boundTo === "call" ? "exactly this call" : `any ${approval.command} on ${details.resource.id}`;
+  const choices: (readonly [string, string])[] = [["once", `once, ${what}`]];
   if (bounds.uses > 1) choices.push(["uses", `several times, at most ${bounds.uses}`]);
   if (bounds.seconds !== null) choices.push(["minutes", `for a while, at most ${Math.floor(bounds.seconds / 60)} min`]);
+  if (bounds.run === true && details.run !== undefined)
+    choices.push(["run", `in the run ${details.run}, a day at most`]);
+  if (bounds.run === true && details.run !== undefined) choices.push(["run", "all of this run, and of what it starts"]);
   return card(
     "Decision",
     html`${expires}<form data-ceremony="decide" data-refresh="#approval"><input type="hidden" name="approval" value="${approval.id}">${
-      choices.length === 1
-        ? html`<p class="muted small-text">Your yes is good for one use of exactly this call. The policies allow no more.</p><input type="hidden" name="grant" value="once">`
-        : html`${select("decide", { name: "grant", label: "Good for", required: true, value: "once" }, choices)}<div class="form-row">${bounds.uses > 1 ? input("decide", { name: "uses", label: "Times", type: "number", value: "2" }) : undefined}${bounds.seconds === null ? undefined : input("decide", { name: "minutes", label: "Minutes", type: "number", value: "15" })}</div>`
-    }${bounds.resource && approval.boundTo === "call" ? checkbox("decide", { name: "scope", value: "resource", label: `any ${approval.command} on ${details.resource.id}`, hint: "not this call alone" }) : undefined}${textArea(
+      approval.grant !== null
+        ? html`<p class="muted small-text">Your yes is to what was said yes to before: ${grantText(approval, details)}.</p><input type="hidden" name="grant" value="once">`
+        : choices.length === 1
+          ? html`<p class="muted small-text">Your yes is good for one use of ${what}. The policies allow no more.</p><input type="hidden" name="grant" value="once">`
+          : html`${select("decide", { name: "grant", label: "Good for", required: true, value: "once" }, choices)}<div class="form-row">${bounds.uses > 1 ? input("decide", { name: "uses", label: "Times", type: "number", value: "2" }) : undefined}${bounds.seconds === null ? undefined : input("decide", { name: "minutes", label: "Minutes", type: "number", value: "15" })}</div>`
+    }${approval.grant === null && bounds.resource && approval.boundTo === "call" ? checkbox("decide", { name: "scope", value: "resource", label: `any ${approval.command} on ${details.resource.id}`, hint: "not this call alone" }) : undefined}${textArea(
       "decide",
       {
         name: "comment",
@@ -254,6 +272,7 @@ function outcomeCard({ approval, decidedBy, mayRevoke }: ApprovalModel): Html {
       decidedBy !== undefined && ["By", decidedBy],
       approval.decidedAt !== null && ["At", time(approval.decidedAt)],
       approval.state === "approved" && ["Left", approval.remaining === null ? "any number" : `${approval.remaining}`],
+      approval.grant?.run !== undefined && ["For the run", shortCode(approval.grant.run, 22)],
       approval.used > 0 && ["Used", `${approval.used}`],
       approval.state === "approved" && ["Until", time(approval.expiresAt)],
       approval.cosigner !== null && ["Cosigner", shortCode(approval.cosigner, 22)],

@@ -1,5 +1,5 @@
-import type { Device, PairingView } from "#src/identity/devices.ts";
 import { toRfc3339 } from "#src/base/clock.ts";
+import type { Device, PairingView } from "#src/identity/devices.ts";
 import { path } from "./address.ts";
 import { boxes, type FormState, formError, input, submit } from "./form.ts";
 import { type Content, type Html, html } from "./html.ts";
@@ -39,7 +39,11 @@ function listCard({ devices, names, mayWrite, now }: DevicesModel): Html {
   if (devices.length === 0) {
     return card(
       "Paired machines",
-      empty("devices", "No machine is paired", "The machine shows a code of eight characters. Type it in here to see which machine it is, and confirm it."),
+      empty(
+        "devices",
+        "No machine is paired",
+        "The machine shows a code of eight characters. Type it in here to see which machine it is, and confirm it.",
+      ),
     );
   }
   return card(
@@ -75,7 +79,10 @@ function confirmCard({ agents, form }: DevicesModel, pairing: PairingView): Html
       ["Calls itself", pairing.name],
       ["Key", code(pairing.fingerprint)],
       ["Asked from", code(pairing.source)],
-      ["Code", html`${code(pairing.code)}, good for <span data-expires="${toRfc3339(pairing.expiresAt)}">some minutes</span>`],
+      [
+        "Code",
+        html`${code(pairing.code)}, good for <span data-expires="${toRfc3339(pairing.expiresAt)}">some minutes</span>`,
+      ],
     ])}${notice("warn", "Compare the key", "The machine shows the same one. If it does not, or if you did not start this, leave it.")}${
       agents.length === 0
         ? html`<p>There is no agent for it to act for. <a href="/agents#new">Add one first.</a></p>`

@@ -48,10 +48,13 @@ const TYPES: readonly (readonly [value: string, label: string])[] = [
   ["evaluation", "evaluations"],
   ["approval", "approvals"],
   ["call", "calls"],
+  ["run", "runs"],
   ["policy", "policies"],
   ["agent", "agents"],
   ["key", "keys"],
   ["connection", "connections"],
+  ["device", "devices"],
+  ["checkpoint", "checkpoints"],
   ["person", "people"],
   ["passkey", "passkeys"],
   ["session", "sessions"],
@@ -207,6 +210,7 @@ const LINKS: ReadonlyMap<string, (value: string) => string> = new Map([
   ["agent", (value: string) => path`/agents/${value}`],
   ["approval", (value: string) => path`/approvals/${value}`],
   ["connection", (value: string) => path`/connections/${value}`],
+  ["run", (value: string) => path`/runs/${value}`],
 ]);
 
 function proofCard(proof: EventProof | undefined): Html {

@@ -111,5 +111,5 @@ export function boxes(
   choices: readonly (readonly [value: string, label: string, hint: string])[],
   chosen: readonly string[],
 ): Html {
-  return html`<fieldset><legend>${legend}</legend>${choices.map(([value, label, hint]) => checkbox(form, { name, value, label, hint, checked: chosen.includes(value) }))}</fieldset>`;
+  return html`<fieldset><legend>${legend}</legend>${choices.map(([value, label, hint]) => checkbox(form, { name, value, label, checked: chosen.includes(value), ...(hint === "" ? {} : { hint }) }))}</fieldset>`;
 }

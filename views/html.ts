@@ -120,14 +120,15 @@ export function verbatim(text: string): Html {
   return new Html(TRUST, escapeMarkup(text));
 }
 
-const DIRECTION = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+/** Direction marks; and what takes no room at all: a zero-width space, joiners of words, tags, variation selectors beyond the usual. */
+const UNSEEN = /[\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e0fff}]/gu;
 
 /**
- * A text as it is shown between tags. Characters that change the direction of what follows are shown as what they are: a
- * name must not be able to rewrite the line that it stands in.
+ * A text as it is shown between tags. Characters that change the direction of what follows, or that nobody can see, are shown
+ * as what they are: a name must not be able to rewrite the line that it stands in, nor hide what it says.
  */
 function escapeText(text: string): string {
-  return escapeMarkup(text).replace(DIRECTION, (character) => {
+  return escapeMarkup(text).replace(UNSEEN, (character) => {
     const code = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
     return `[U+${code}]`;
   });

@@ -22,6 +22,9 @@ const DRAWINGS = {
   plus: html`<path d="M10 4v12M4 10h12"/>`,
   chain: html`<rect x="2.5" y="7" width="6.5" height="6" rx="2"/><rect x="11" y="7" width="6.5" height="6" rx="2"/><path d="M7 10h6"/>`,
   next: html`<path d="M7.5 4.5l5.5 5.5-5.5 5.5"/>`,
+  runs: html`<path d="M6 4.2l9 5.8-9 5.8z"/>`,
+  devices: html`<rect x="3" y="4" width="14" height="9.5" rx="1.5"/><path d="M7 16.5h6M10 13.5v3"/>`,
+  tools: html`<path d="M12.3 3.6a4 4 0 0 0-4.9 5.2l-4.6 4.6a1.6 1.6 0 0 0 2.3 2.3L9.7 11.1a4 4 0 0 0 5.2-4.9l-2.4 2.4-2.2-.6-.6-2.2z"/>`,
   exit: html`<path d="M8 3.5H4.5v13H8M12 6.5l3.5 3.5-3.5 3.5M15.5 10H8"/>`,
 } as const satisfies Record<string, Html>;
 

@@ -1,6 +1,6 @@
 import { path } from "./address.ts";
 import { type FormState, formError, input, submit, textArea } from "./form.ts";
-import { attribute, type Content, type Html, html, verbatim } from "./html.ts";
+import { attribute, type Content, type Html, html } from "./html.ts";
 import { badge, card, code, empty, facts, fold, notice, pageHead, relative, shortCode, table, time } from "./parts.ts";
 
 /** A version in a list. */
@@ -82,13 +82,13 @@ export function policiesPage(model: {
 const MAX_SHOWN_CHARACTERS = 100_000;
 
 function sourceView(source: string): Html {
-  if (source.length <= MAX_SHOWN_CHARACTERS) return html`<pre>${verbatim(source)}</pre>`;
+  if (source.length <= MAX_SHOWN_CHARACTERS) return html`<pre>${source}</pre>`;
   const note = notice(
     "warn",
     "This is the beginning",
     html`${source.length} characters in all: <code>writ policy show</code> prints them.`,
   );
-  return html`${note}<pre>${verbatim(source.slice(0, MAX_SHOWN_CHARACTERS))}</pre>`;
+  return html`${note}<pre>${source.slice(0, MAX_SHOWN_CHARACTERS)}</pre>`;
 }
 
 /** One line of a difference. */
@@ -101,7 +101,7 @@ export interface DiffLine {
 export function diffView(lines: readonly DiffLine[]): Html {
   if (lines.every(({ kind }) => kind === "same")) return html`<p class="muted">There is no difference.</p>`;
   const signs = { same: "  ", added: "+ ", removed: "- ", gap: "  " } as const;
-  return html`<div class="diff" tabindex="0" role="region" aria-label="Difference">${lines.map(({ kind, text }) => html`<div class="${kind}">${signs[kind]}${verbatim(text)}</div>`)}</div>`;
+  return html`<div class="diff" tabindex="0" role="region" aria-label="Difference">${lines.map(({ kind, text }) => html`<div class="${kind}">${signs[kind]}${text}</div>`)}</div>`;
 }
 
 /** One version, and how it differs from the one before or the one that decides. */
@@ -182,7 +182,7 @@ function problemList(problems: readonly Problem[] | undefined, source: string): 
     ({ line, column, message, help, policy }) =>
       html`<div class="problem"><span class="where">line ${line}, column ${column}</span><span>${message}${policy === undefined ? undefined : html` <span class="muted">in ${code(policy)}</span>`}${help === undefined ? undefined : html`<span class="sub">${help}</span>`}</span>${
         line >= 1 && lines[line - 1] !== undefined
-          ? html`<pre>${verbatim(lines[line - 1] as string)}
+          ? html`<pre>${lines[line - 1] as string}
 ${" ".repeat(Math.max(0, Math.min(column - 1, 400)))}^</pre>`
           : undefined
       }</div>`,
@@ -201,7 +201,7 @@ export function templatesPage(templates: readonly TemplateEntry[]): Html {
   return html`${policyHead("/policies/edit", true)}${card(
     "Templates",
     html`<p class="muted">Each is a policy to copy into the editor and to change there.</p>${templates.map(
-      ({ name, summary, source }) => fold(name, html`<p>${summary}</p><pre>${verbatim(source)}</pre>`),
+      ({ name, summary, source }) => fold(name, html`<p>${summary}</p><pre>${source}</pre>`),
     )}`,
   )}`;
 }

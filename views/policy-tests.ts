@@ -54,7 +54,7 @@ export interface PolicyTestsModel {
   readonly result: PolicyTestsResult | undefined;
 }
 
-/** A first file: one request that must be denied whatever the policies say of agents that are not there. */
+/** A first file, to be changed. */
 export const EXAMPLE_TESTS = `{
   "defaults": {"agent": "builder", "groups": ["ci"]},
   "tests": [
@@ -81,12 +81,14 @@ export function policyTestsPage(model: PolicyTestsModel): Html {
 export function policyTestsBody(model: PolicyTestsModel): Html {
   const { versions, against, source, tests, form, result } = model;
   const choices = [
-    ["draft", "the draft below"] as const,
-    ...versions.map(({ version, active }) => [`${version}`, `version ${version}${active ? ", which decides" : ""}`] as const),
+    ["draft", "the draft"] as const,
+    ...versions.map(
+      ({ version, active }) => [`${version}`, `version ${version}${active ? ", which decides" : ""}`] as const,
+    ),
   ];
   return html`<div id="tests" class="stack-5"><section class="card"><header class="card-head"><h2>Tests</h2></header><p class="muted">Requests and what must come of them, as <code>writ policy test</code> takes them. Nothing is stored: keep the file beside your policies.</p><form hx-post="/policies/tests" hx-target="#tests" hx-swap="outerHTML">${formError(form)}${problemList(model)}<div class="grid-2">${textArea(
     "tests",
-    { name: "tests", label: "Test file", required: true, rows: 18, isCode: true, value: tests },
+    { name: "tests", label: "Test file", required: true, rows: 18, isCode: true, value: tests, hint: "JSON" },
   )}${textArea("tests", { name: "source", label: "Draft", rows: 18, isCode: true, value: source, hint: "begins as the policies that decide" })}</div>${select(
     "tests",
     { name: "against", label: "Run against", required: true, value: against },
@@ -143,7 +145,12 @@ function resultCards({ passed, failed, tests, coverage, covered }: PolicyTestsRe
             table(
               "Coverage",
               ["Policy", "Matched", "Determined", "Not seen"],
-              coverage.map((policy) => [code(policy.policy), policy.matched, policy.determined, unseen(policy.clauses)]),
+              coverage.map((policy) => [
+                code(policy.policy),
+                policy.matched,
+                policy.determined,
+                unseen(policy.clauses),
+              ]),
             ),
             coverage.length <= 10,
           )

@@ -45,7 +45,7 @@ export function builderBody({ form, text, agents, connections }: BuilderModel): 
           "Nothing yet",
           "Say what the policy should do; what it is in Cedar shows here before anything is saved.",
         )
-      : html`<pre>${verbatim(text)}</pre><form hx-post="/policies/append" hx-target="#builder" hx-swap="outerHTML"><textarea name="text" hidden>${verbatim(text)}</textarea><div class="form-end">${submit("Add to the policies")}</div><p class="hint">It is added to the version that decides and saved as a new one.</p></form>`
+      : html`<pre>${text}</pre><form hx-post="/policies/append" hx-target="#builder" hx-swap="outerHTML"><textarea name="text" hidden>${verbatim(text)}</textarea><div class="form-end">${submit("Add to the policies")}</div><p class="hint">It is added to the version that decides and saved as a new one.</p></form>`
   }</section></div>`;
 }
 

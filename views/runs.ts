@@ -3,10 +3,31 @@ import type { TimelineEntry } from "#src/runs/timeline.ts";
 import type { RunState } from "#src/store/runs.ts";
 import { path, withQuery } from "./address.ts";
 import { attribute, type Content, type Html, html } from "./html.ts";
-import { badge, card, code, empty, type Fact, facts, fold, pageHead, relative, shortCode, stateBadge, table, time } from "./parts.ts";
+import {
+  badge,
+  card,
+  code,
+  empty,
+  type Fact,
+  facts,
+  fold,
+  pageHead,
+  relative,
+  shortCode,
+  stateBadge,
+  table,
+  time,
+} from "./parts.ts";
 
 /** The states that lists are of. */
-export const RUN_STATES = ["active", "paused", "pending", "completed", "failed", "cancelled"] as const satisfies readonly RunState[];
+export const RUN_STATES = [
+  "active",
+  "paused",
+  "pending",
+  "completed",
+  "failed",
+  "cancelled",
+] as const satisfies readonly RunState[];
 
 /** What the page of runs shows. */
 export interface RunsModel {
@@ -37,7 +58,7 @@ export function runsPage({ runs, state, next, names, now }: RunsModel): Html {
           "Runs",
           ["Run", "Agent", "State", "Calls", "Began (UTC)", "Took"],
           runs.map((run) => [
-            html`<a href="${path`/runs/${run.id}`}">${run.workItem ?? shortCode(run.id, 20)}</a>${run.workItem === null ? undefined : html`<span class="sub">${shortCode(run.id, 20)}</span>`}`,
+            html`<a href="${path`/runs/${run.id}`}">${run.workItem === null ? shortCode(run.id, 20) : runTitle(run)}</a>${run.workItem === null ? undefined : html`<span class="sub">${shortCode(run.id, 20)}</span>`}`,
             html`${names.get(run.agent) ?? shortCode(run.agent, 16)}${run.device === null ? undefined : html`<span class="sub">on ${names.get(run.device) ?? shortCode(run.device, 16)}</span>`}`,
             stateBadge(run.state),
             run.calls,
@@ -61,12 +82,21 @@ export interface RunModel {
   readonly now: number;
 }
 
+const MAX_TITLE = 100;
+
+/** What a run is called: the beginning of what it is for, on one line. */
+export function runTitle({ workItem }: Run): string {
+  if (workItem === null) return "Run";
+  const line = workItem.replace(/\s+/g, " ").trim();
+  return line.length <= MAX_TITLE ? line : `${line.slice(0, MAX_TITLE).toWellFormed()}…`;
+}
+
 /** One run as a timeline. */
 export function runPage(model: RunModel): Html {
   const { run, now } = model;
   return html`${pageHead(
-    run.workItem ?? "Run",
-    html`${stateBadge(run.state)} ${shortCode(run.id, 30)}, opened ${relative(run.createdAt, now)}`,
+    runTitle(run),
+    html`${shortCode(run.id, 30)}, opened ${relative(run.createdAt, now)}`,
     html`<a class="button" href="/runs">All runs</a>`,
   )}${runBody(model)}`;
 }
@@ -83,7 +113,7 @@ export function runBody(model: RunModel): Html {
             "Runs below it",
             ["Run", "Agent", "State", "Calls"],
             children.map((child) => [
-              html`<a href="${path`/runs/${child.id}`}">${child.workItem ?? shortCode(child.id, 20)}</a>`,
+              html`<a href="${path`/runs/${child.id}`}">${child.workItem === null ? shortCode(child.id, 20) : runTitle(child)}</a>`,
               names.get(child.agent) ?? shortCode(child.agent, 16),
               stateBadge(child.state),
               child.calls,
@@ -96,8 +126,14 @@ export function runBody(model: RunModel): Html {
 function whoFacts({ run, names }: RunModel): readonly (Fact | false)[] {
   const { route } = run;
   return [
+    run.workItem !== null && ["What it is for", html`<span class="verbatim">${run.workItem}</span>`],
     ["Agent", html`<a href="${path`/agents/${run.agent}`}">${names.get(run.agent) ?? run.agent}</a>`],
-    ["Machine", run.device === null ? html`<span class="muted">not a paired one</span>` : (names.get(run.device) ?? code(run.device))],
+    [
+      "Machine",
+      run.device === null
+        ? html`<span class="muted">not a paired one</span>`
+        : (names.get(run.device) ?? code(run.device)),
+    ],
     run.person !== null && ["Person behind it", names.get(run.person) ?? code(run.person)],
     run.parent !== null && ["Opened by", html`<a href="${path`/runs/${run.parent}`}">${shortCode(run.parent, 20)}</a>`],
     route.cli !== undefined && ["Program", `${route.cli}${route.version === undefined ? "" : ` ${route.version}`}`],
@@ -113,6 +149,7 @@ function whoFacts({ run, names }: RunModel): readonly (Fact | false)[] {
 function usageFacts(run: Run, now: number): readonly (Fact | false)[] {
   const { limits } = run;
   return [
+    ["State", stateBadge(run.state)],
     ["Calls", of(run.calls, limits.maxCalls)],
     ["Cost", of(run.cost, limits.maxCost)],
     ["Receipts", `${run.receipts}`],
@@ -130,7 +167,7 @@ function of(count: number, limit: number | null): string {
 function controls({ run, mayStop }: RunModel): Content {
   if (!mayStop || run.endedAt !== null) return undefined;
   const button = (action: string, label: string, confirm: string, tone = ""): Html =>
-    html`<button type="button" class="button ${tone === "danger" ? "danger" : "small"}" hx-post="${path`/runs/${run.id}/${action}`}" hx-target="#run" hx-swap="outerHTML" hx-confirm="${confirm}">${label}</button>`;
+    html`<button type="button" class="button ${tone === "danger" ? "danger" : "plain"}" hx-post="${path`/runs/${run.id}/${action}`}" hx-target="#run" hx-swap="outerHTML" hx-confirm="${confirm}">${label}</button>`;
   return card(
     "Hold it",
     html`<div class="row">${
@@ -179,7 +216,9 @@ function receiptLine(receipt: NonNullable<TimelineEntry["receipt"]>, decision: T
   return html`<p>${receipt.success ? badge("done", "ok") : badge("failed", "bad")} ${
     details === undefined ? html`<span class="muted">erased</span>` : tool === undefined ? "something" : code(tool)
   }${decision === null ? undefined : html` for ${code(decision.command)}`} ${stateBadge(receipt.tier)} <span class="muted small-text">${duration(receipt.durationMs)}</span></p>${
-    details === undefined ? undefined : fold("What it says of itself", html`<pre>${JSON.stringify(details, undefined, 2)}</pre>`)
+    details === undefined
+      ? undefined
+      : fold("What it says of itself", html`<pre>${JSON.stringify(details, undefined, 2)}</pre>`)
   }`;
 }
 

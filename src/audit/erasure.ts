@@ -1,17 +1,22 @@
-import { canonicalize } from "#src/base/canonical-json.ts";
+import { fromUtf8, utf8 } from "#src/base/bytes.ts";
+import { canonicalize, type JsonObject } from "#src/base/canonical-json.ts";
 import { type Clock, toRfc3339 } from "#src/base/clock.ts";
 import { WritError } from "#src/base/errors.ts";
-import { type AgentId, isId, type PersonId, type SubjectId, type TenantId } from "#src/base/ids.ts";
+import { type AgentId, type DeviceId, isId, type PersonId, type SubjectId, type TenantId } from "#src/base/ids.ts";
 import { readAgentByName } from "#src/store/agents.ts";
 import {
   anonymizeAgent,
+  anonymizeDevice,
+  anonymizeTokens,
   type ErasureRow,
   expectRevoked,
   insertErasure,
+  readApprovalDetails,
   readErasure,
   readErasures,
   readSubject,
   readSubjectRows,
+  replaceApprovalDetails,
   type SubjectKind,
   type SubjectRow,
 } from "#src/store/erasures.ts";
@@ -19,14 +24,16 @@ import { searchEvents } from "#src/store/events.ts";
 import type { Reader } from "#src/store/reader.ts";
 import type { JobOptions } from "#src/store/reader-pool.ts";
 import { deleteSubjectKey } from "#src/store/secrets.ts";
+import type { Statement } from "#src/store/unit.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Recorder } from "./recorder.ts";
+import type { ValueSealer } from "./value-sealer.ts";
 
-/** A person or agent, as events name them. */
+/** A person, agent or device, as events name them. */
 export interface Subject {
   readonly subject: SubjectId;
   readonly kind: SubjectKind;
-  /** Id of the person or agent. */
+  /** Id of the person, agent or device. */
   readonly id: string;
   readonly status: string;
   /** Milliseconds; undefined where the key is there. */
@@ -41,7 +48,7 @@ export interface ErasureReach {
 
 /** Those whom events are about: all that is known of one, and forgetting one. */
 export interface Subjects {
-  /** By subject id, person id, agent id or agent name; `not_found`. */
+  /** By subject id, or id of a person, agent or device, or name of an agent; `not_found`. */
   show(tenant: TenantId, named: string): Promise<Subject>;
   /** Who was erased, newest first. */
   listErased(tenant: TenantId): Promise<ErasureRow[]>;
@@ -52,9 +59,9 @@ export interface Subjects {
   export(tenant: TenantId, actor: SubjectId, named: string, options?: JobOptions): AsyncGenerator<string, void, void>;
   /**
    * Destroys the subject's key, for good: what was sealed under it is unreadable in the chain, in every archive and bundle and
-   * in all tables, and every hash stays. An erased agent loses its name, groups and kept key too.
+   * in all tables, and every hash stays. An erased agent loses its name, groups and kept key too, and what approvers saw of its calls.
    *
-   * Throws `conflict` for a person who is not revoked, an agent that is not disabled, and a subject that was erased before;
+   * Throws `conflict` for a person or device that is not revoked, an agent that is not disabled, and a subject that was erased before;
    * `invalid_argument` where `confirm` is not the subject's id.
    */
   erase(
@@ -70,10 +77,15 @@ export interface SubjectsDependencies {
   readonly recorder: Recorder;
   readonly reader: Reader;
   readonly evidence: Pick<Evidence, "linesAbout">;
+  /** Opens what approvers were shown, and seals what is left of it. */
+  readonly keys: ValueSealer;
   /** Forgets keys that are held in memory. */
   readonly forgetKeys: (tenant: TenantId) => void;
-  /** Name and e-mail of a person, opened; `erased` where they were erased. */
-  readonly profileOf: (tenant: TenantId, person: PersonId) => Promise<Readonly<Record<string, string | null>>>;
+  /** Name and e-mail of a person, opened; `erased` and null where they were erased. */
+  readonly profileOf: (
+    tenant: TenantId,
+    person: PersonId,
+  ) => Promise<{ readonly name: string; readonly email: string | null }>;
   /** The instance's own chain, which records backups. */
   readonly instanceTenant: TenantId;
   readonly clock: Clock;
@@ -83,10 +95,10 @@ const MAX_BACKUPS = 10_000;
 
 /** Makes the service. */
 export function createSubjects(dependencies: SubjectsDependencies): Subjects {
-  const { recorder, reader, evidence, clock, instanceTenant } = dependencies;
+  const { recorder, reader, evidence, keys, clock, instanceTenant } = dependencies;
 
   const find = async (tenant: TenantId, named: string): Promise<SubjectRow> => {
-    const isSomeId = isId("subject", named) || isId("person", named) || isId("agent", named);
+    const isSomeId = isId("subject", named) || isId("person", named) || isId("agent", named) || isId("device", named);
     const id = isSomeId ? named : (await readAgentByName(reader, tenant, named))?.agentId;
     const row = id === undefined ? undefined : await readSubject(reader, tenant, id);
     if (row === undefined) throw new WritError("not_found");
@@ -110,6 +122,30 @@ export function createSubjects(dependencies: SubjectsDependencies): Subjects {
     const [newest] = made;
     const newestMadeAt = newest === undefined ? {} : { newestMadeAt: toRfc3339(newest.at) };
     return { backups: { count: made.length, ...newestMadeAt } };
+  };
+
+  /** What a person was shown to vouch for a call was the agent's: which policies asked for whom stays. */
+  const forgetApprovals = async (tenant: TenantId, agent: string): Promise<readonly Statement[]> => {
+    const statements: Statement[] = [];
+    for (const row of await readApprovalDetails(reader, tenant, agent)) {
+      const record = `approval ${row.approvalId}`;
+      const value = { dataKeyId: row.dataKeyId, sealed: row.sealedDetails };
+      const details = JSON.parse(fromUtf8(await keys.openValue(tenant, record, 1, value))) as JsonObject;
+      const { dataKeyId, sealed } = await keys.sealValue(tenant, record, 1, utf8(canonicalize(forgotten(details))));
+      statements.push(replaceApprovalDetails(tenant, { ...row, dataKeyId, sealedDetails: sealed }));
+      if (statements.length % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    return statements;
+  };
+
+  /** What stands of them in tables in the clear, or sealed for somebody else; and that they are out already. */
+  const forgetRows = async (tenant: TenantId, row: SubjectRow): Promise<readonly Statement[]> => {
+    const { subjectId, kind, named: id } = row;
+    const name = `erased-${id.slice(-12)}`;
+    if (kind === "person") return [expectRevoked(tenant, id as PersonId)];
+    const tokens = anonymizeTokens(tenant, subjectId, id);
+    if (kind === "device") return [anonymizeDevice(tenant, id as DeviceId, name), tokens];
+    return [anonymizeAgent(tenant, id as AgentId, name), tokens, ...(await forgetApprovals(tenant, id))];
   };
 
   return {
@@ -136,7 +172,7 @@ export function createSubjects(dependencies: SubjectsDependencies): Subjects {
         id,
         status,
         erased_at: erasedAt === undefined ? null : toRfc3339(erasedAt),
-        ...(profile === undefined ? {} : { profile }),
+        ...(profile === undefined ? {} : { profile: { name: profile.name, email: profile.email } }),
       });
       for (const { table, row } of await readSubjectRows(reader, tenant, { kind, named: id })) {
         yield lineOf({ kind: "row", table, ...row });
@@ -150,7 +186,7 @@ export function createSubjects(dependencies: SubjectsDependencies): Subjects {
         throw new WritError("invalid_argument", `\`confirm\` must be the subject's id: ${subjectId}`);
       }
       if (row.hasKey === 0) throw new WritError("conflict", "the subject was erased before");
-      const wanted = kind === "person" ? "revoked" : "disabled";
+      const wanted = kind === "agent" ? "disabled" : "revoked";
       if (row.status !== wanted) throw new WritError("conflict", `the ${kind} has to be ${wanted} first`);
       const erasedAt = clock.now();
       await recorder.record({
@@ -160,9 +196,7 @@ export function createSubjects(dependencies: SubjectsDependencies): Subjects {
         statements: [
           deleteSubjectKey(tenant, subjectId),
           insertErasure(tenant, { subjectId, kind, named: id, erasedAt }),
-          kind === "person"
-            ? expectRevoked(tenant, id as PersonId)
-            : anonymizeAgent(tenant, id as AgentId, `erased-${id.slice(-12)}`),
+          ...(await forgetRows(tenant, row)),
         ],
         data: { subject: subjectId, subject_kind: kind, named: id },
         raisesEpoch: true,
@@ -171,6 +205,18 @@ export function createSubjects(dependencies: SubjectsDependencies): Subjects {
       dependencies.forgetKeys(tenant);
       return { subject: await show(tenant, subjectId), reach: await reachOf() };
     },
+  };
+}
+
+function forgotten(details: JsonObject): JsonObject {
+  const { type = "" } = (details["resource"] ?? {}) as { readonly type?: string };
+  return {
+    ...details,
+    agentName: "erased",
+    resource: { type, id: "erased" },
+    attributes: {},
+    call: null,
+    claimed: "erased",
   };
 }
 

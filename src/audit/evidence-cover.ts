@@ -1,8 +1,21 @@
 import { toRfc3339 } from "#src/base/clock.ts";
+import type { AgentId, RunId } from "#src/base/ids.ts";
 import type { EvidenceSummary } from "#src/store/jobs/evidence.ts";
 import { CSV_COLUMNS, type EvidenceFormat, escapeHtml, formatCsvRecord } from "#src/store/jobs/evidence-format.ts";
 import { CONTROL_MAP_NOTE, CONTROLS, type Control, speaksTo } from "./control-map.ts";
-import type { EvidenceScope } from "./evidence.ts";
+
+/** What evidence is wanted of: all that is given must hold. */
+export interface EvidenceScope {
+  readonly type?: string;
+  /** Events by or about this agent. */
+  readonly agent?: AgentId;
+  /** Events that name this run. */
+  readonly run?: RunId;
+  /** Milliseconds, inclusive. */
+  readonly since?: number;
+  /** Milliseconds, exclusive. */
+  readonly until?: number;
+}
 
 /** What stands around the events of an export. */
 export interface EvidenceCover {

@@ -1,6 +1,6 @@
 import { type Clock, toRfc3339 } from "#src/base/clock.ts";
 import { WritError } from "#src/base/errors.ts";
-import { type AgentId, isId, type RunId, type SubjectId, type TenantId } from "#src/base/ids.ts";
+import { isId, type SubjectId, type TenantId } from "#src/base/ids.ts";
 import { readAgent } from "#src/store/agents.ts";
 import { readNewestCheckpoint } from "#src/store/checkpoints.ts";
 import { readHead } from "#src/store/events.ts";
@@ -9,21 +9,8 @@ import type { EvidenceFilter, EvidenceResult, EvidenceSummary } from "#src/store
 import type { EvidenceFormat } from "#src/store/jobs/evidence-format.ts";
 import type { Reader } from "#src/store/reader.ts";
 import type { JobOptions, ReaderPool } from "#src/store/reader-pool.ts";
-import { beginEvidence, type EvidenceCover, endEvidence } from "./evidence-cover.ts";
+import { beginEvidence, type EvidenceCover, type EvidenceScope, endEvidence } from "./evidence-cover.ts";
 import type { Recorder } from "./recorder.ts";
-
-/** What evidence is wanted of: all that is given must hold. */
-export interface EvidenceScope {
-  readonly type?: string;
-  /** Events by or about this agent. */
-  readonly agent?: AgentId;
-  /** Events that name this run. */
-  readonly run?: RunId;
-  /** Milliseconds, inclusive. */
-  readonly since?: number;
-  /** Milliseconds, exclusive. */
-  readonly until?: number;
-}
 
 /** What is exported, and how. */
 export interface EvidenceRequest {

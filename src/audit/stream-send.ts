@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import { join } from "node:path";
 import { utf8 } from "#src/base/bytes.ts";
 import { messageOf, WritError } from "#src/base/errors.ts";
@@ -21,6 +20,8 @@ export interface StreamSender {
   /** Ends what is being sent. */
   readonly signal: AbortSignal;
 }
+
+type Socket = Awaited<ReturnType<Dialer["dialSocket"]>>;
 
 /** How long a collector may take for a batch, in milliseconds. */
 export const SEND_MS = 15_000;

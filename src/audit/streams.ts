@@ -21,6 +21,7 @@ import {
 import type { Recorder } from "./recorder.ts";
 import { type StreamSender, sendEvents } from "./stream-send.ts";
 import { checkStreamSettings, type StreamSettings, streamDestination } from "./stream-settings.ts";
+import type { ValueSealer } from "./value-sealer.ts";
 
 /** A stream of a tenant's events to a collector, and how far it is. */
 export interface Stream {
@@ -63,27 +64,11 @@ export interface Streams {
   stop(): Promise<void>;
 }
 
-/** Seals settings. The vault does. */
-export interface StreamSealer {
-  sealValue(
-    tenant: TenantId,
-    record: string,
-    version: number,
-    plaintext: Uint8Array,
-  ): Promise<{ readonly dataKeyId: string; readonly sealed: Uint8Array }>;
-  openValue(
-    tenant: TenantId,
-    record: string,
-    version: number,
-    value: { readonly dataKeyId: string; readonly sealed: Uint8Array },
-  ): Promise<Uint8Array>;
-}
-
 /** What {@link createStreams} needs. */
 export interface StreamsDependencies {
   readonly recorder: Recorder;
   readonly reader: Reader;
-  readonly keys: StreamSealer;
+  readonly keys: ValueSealer;
   readonly dialer: Dialer;
   readonly ids: IdSource;
   readonly clock: Clock;

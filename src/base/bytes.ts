@@ -11,6 +11,11 @@ export function utf8(text: string): Bytes {
   return encoder.encode(text);
 }
 
+/** Writes what {@link utf8} gives to the beginning of `target`, as much as has room; gives how many bytes that were. */
+export function writeUtf8(text: string, target: Uint8Array): number {
+  return encoder.encodeInto(text, target).written;
+}
+
 /** Text of UTF-8 `bytes`; throws `invalid_argument` on anything that is not well-formed UTF-8. */
 export function fromUtf8(bytes: Uint8Array): string {
   try {

@@ -22,6 +22,20 @@ export function parseStrictJson(text: string, limits: StrictJsonLimits = DEFAULT
   return parser.parseDocument();
 }
 
+/**
+ * The same in steps of about a millisecond, for a text whose length is that of a few long strings: those are read before
+ * the rest, `breathe` awaited now and then.
+ */
+export async function parseStrictJsonInSteps(
+  text: string,
+  breathe: () => Promise<void>,
+  limits: StrictJsonLimits = DEFAULT_JSON_LIMITS,
+): Promise<Json> {
+  const long = await readLongStrings(text, breathe);
+  await breathe();
+  return new Parser(text, limits.maxDepth, long).parseDocument();
+}
+
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 // A whole string of such characters without surrogates, as nearly every string is: nothing in it needs a second look.
 const SIMPLE_STRING = /"[ !#-[\]-\ud7ff\ue000-\uffff]*"/y;
@@ -29,10 +43,13 @@ class Parser {
   private at = 0;
   private readonly text: string;
   private readonly maxDepth: number;
+  private readonly long: ReadonlyMap<number, LongString> | undefined;
 
-  constructor(text: string, maxDepth: number) {
+  /** @param long strings that were read before, by the offset of their first quote */
+  constructor(text: string, maxDepth: number, long?: ReadonlyMap<number, LongString>) {
     this.text = text;
     this.maxDepth = maxDepth;
+    this.long = long;
   }
 
   parseDocument(): Json {
@@ -100,6 +117,11 @@ class Parser {
 
   private parseString(): string {
     const start = this.at;
+    const read = this.long?.get(start);
+    if (read !== undefined) {
+      this.at = read.end;
+      return read.value;
+    }
     SIMPLE_STRING.lastIndex = start;
     if (SIMPLE_STRING.test(this.text)) {
       this.at = SIMPLE_STRING.lastIndex;
@@ -185,4 +207,76 @@ function readString(literal: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A string that was read, and the offset behind its closing quote. */
+interface LongString {
+  readonly value: string;
+  readonly end: number;
+}
+
+/** UTF-16 code units that are read between two yields. */
+const STEP = 128 * 1024;
+
+/**
+ * Strings longer than a step, by where they begin. Of a text that is JSON, quotes stand around strings and nowhere else; of
+ * one that is not, nothing that is found here is where the parser looks for a string, or it is what stands there.
+ */
+async function readLongStrings(text: string, breathe: () => Promise<void>): Promise<ReadonlyMap<number, LongString>> {
+  const found = new Map<number, LongString>();
+  let breathed = 0;
+  for (let start = text.indexOf('"'); start !== -1; ) {
+    let end = -1;
+    for (let quote = start; end === -1; ) {
+      quote = text.indexOf('"', quote + 1);
+      if (quote === -1) return found;
+      if (quote - breathed > STEP) {
+        breathed = quote;
+        await breathe();
+      }
+      let before = quote - 1;
+      while (before > start && text.charCodeAt(before) === 0x5c) before -= 1;
+      if ((quote - before) % 2 === 1) end = quote + 1;
+    }
+    if (end - start > STEP) {
+      const value = await readInSlices(text, start + 1, end - 1, breathe);
+      if (value?.isWellFormed() === true) found.set(start, { value, end });
+      await breathe();
+    }
+    start = text.indexOf('"', end);
+  }
+  return found;
+}
+
+/** The content of a string between its quotes; undefined where some slice of it is none. */
+async function readInSlices(
+  text: string,
+  start: number,
+  end: number,
+  breathe: () => Promise<void>,
+): Promise<string | undefined> {
+  const slices: string[] = [];
+  for (let from = start; from < end; ) {
+    const to = sliceEnd(text, from, Math.min(end, from + STEP));
+    const slice = readString(`"${text.slice(from, to)}"`);
+    if (slice === undefined) return undefined;
+    slices.push(slice);
+    from = to;
+    await breathe();
+  }
+  return slices.join("");
+}
+
+/** The next offset from `at` on that no escape stands across; `from` is one. */
+function sliceEnd(text: string, from: number, at: number): number {
+  for (let back = at - 1; back >= Math.max(from, at - 5); back -= 1) {
+    if (text.charCodeAt(back) !== 0x5c) continue;
+    let run = back;
+    while (run >= from && text.charCodeAt(run) === 0x5c) run -= 1;
+    // The last of an odd number of backslashes begins an escape.
+    if ((back - run) % 2 === 0) continue;
+    const behind = back + (text.charCodeAt(back + 1) === 0x75 ? 6 : 2);
+    return Math.max(at, behind);
+  }
+  return at;
 }

@@ -45,7 +45,8 @@ export function namePath(path: string, { cwd, home }: PathPlace, isGlob: boolean
     return { kind: "invalid", because: "the path holds bytes that are not UTF-8" };
   }
   const text = isGlob ? expandKnown(path, cwd) : path;
-  if (isGlob && /[$`]|<\(|>\(/.test(text)) {
+  // What the shell makes and is no pattern comes from a variable, a command or the input.
+  if (isGlob && (/[$`]|<\(|>\(/.test(text) || !/[*?[]/.test(text))) {
     return { kind: "unknown", because: `\`${path.slice(0, 80)}\` is only known at run time` };
   }
   const names: Steps[] = [];

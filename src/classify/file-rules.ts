@@ -76,8 +76,39 @@ export const MAX_FILE_RULES = 1000;
  */
 export function compileFileRules(rules: readonly FileRule[], ground: GlobGround = {}): FileGate {
   if (rules.length > MAX_FILE_RULES) throw new WritError("invalid_argument", `at most ${MAX_FILE_RULES} file rules`);
-  const compiled = rules.map((rule) => compileRule(rule, ground));
-  return { judge: (access, place) => judge(compiled, access, place) };
+  const index = indexRules(rules.map((rule) => compileRule(rule, ground)));
+  return { judge: (access, place) => judge(index, access, place) };
+}
+
+/** Rules by a name that has to be in a path that they are about; nearly all have one. */
+interface RuleIndex {
+  readonly all: readonly CompiledRule[];
+  readonly byName: ReadonlyMap<string, ReadonlySet<CompiledRule>>;
+  /** Those that can be about any path. */
+  readonly general: readonly CompiledRule[];
+}
+
+function indexRules(all: readonly CompiledRule[]): RuleIndex {
+  const byName = new Map<string, Set<CompiledRule>>();
+  const general: CompiledRule[] = [];
+  for (const rule of all) {
+    const names = rule.paths.map(({ literals }) => literals.at(-1));
+    for (const name of names) {
+      if (name !== undefined) byName.set(name, (byName.get(name) ?? new Set()).add(rule));
+    }
+    if (names.includes(undefined)) general.push(rule);
+  }
+  return { all, byName, general };
+}
+
+/** Every rule that could be about one of the names. */
+function candidates({ all, byName, general }: RuleIndex, names: readonly AskedName[]): Iterable<CompiledRule> {
+  const found = new Set(general);
+  for (const { plain } of names) {
+    if (plain === undefined) return all;
+    for (const text of plain) for (const rule of byName.get(text) ?? []) found.add(rule);
+  }
+  return found;
 }
 
 /** Several gates as one: the strictest word of them all. */
@@ -108,7 +139,7 @@ function compilePath(glob: Glob): CompiledPath {
   return { glob, literals };
 }
 
-function judge(rules: readonly CompiledRule[], access: AskedFile, place: PathPlace): FileVerdict {
+function judge(rules: RuleIndex, access: AskedFile, place: PathPlace): FileVerdict {
   const names: AskedName[] = [];
   // A pattern that was expanded is what it found, and nothing where it found nothing.
   if (access.resolved || access.foundNames === undefined) {
@@ -123,7 +154,7 @@ function judge(rules: readonly CompiledRule[], access: AskedFile, place: PathPla
   }
   const hidesDots = access.findsDots !== true;
   let verdict: FileVerdict = { kind: "open" };
-  for (const compiled of rules) {
+  for (const compiled of candidates(rules, names)) {
     if (!names.some((name) => isAbout(compiled, name, hidesDots))) continue;
     verdict = stricter(verdict, verdictOf(compiled.rule, access));
   }

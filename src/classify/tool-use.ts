@@ -90,7 +90,9 @@ export function readToolUse(name: string, input: JsonObject): ToolUse {
       // Without a path it looks below the folder that it runs in.
       const use = readPaths(name, value ?? ".", "read");
       if (use.kind !== "files") return use;
-      const patterns = patternOf(name, input).map((path): UsedFile => ({ path, mode: "read", isPattern: true }));
+      const patterns = patternOf(name, input).map(
+        (path): UsedFile => ({ path, mode: "read", isPattern: /[*?[]/.test(path) }),
+      );
       return { kind: "files", files: [...use.files, ...patterns] };
     }
     case "read":

@@ -130,6 +130,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./restore.ts")).restore,
   },
   { name: "jobs", summary: "what the instance does by itself", load: async () => (await import("./jobs.ts")).jobs },
+  {
+    name: "telemetry",
+    summary: "what the instance keeps about its own work",
+    load: async () => (await import("./telemetry.ts")).telemetry,
+  },
   { name: "keys", summary: "the instance's own keys", load: async () => (await import("./keys.ts")).keys },
   {
     name: "classify",
@@ -145,6 +150,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "tools",
     summary: "the tool matrix: what tools may do, and how often",
     load: async () => (await import("./tools.ts")).tools,
+  },
+  {
+    name: "run",
+    summary: "start an agent under Writ",
+    load: async () => (await import("./run-agent.ts")).runAgent,
   },
   {
     name: "hook",

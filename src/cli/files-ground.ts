@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import { fromUtf8 } from "#src/base/bytes.ts";
 import type { JsonObject } from "#src/base/canonical-json.ts";
 import { WritError } from "#src/base/errors.ts";
-import { loadShellClassifier } from "#src/classify/classify-shell.ts";
 import type { FileRule } from "#src/classify/file-rules.ts";
 import { filesOfLine } from "#src/classify/line-files.ts";
 import { parseFileRules } from "#src/classify/project-file.ts";
@@ -86,5 +85,7 @@ async function pathsOf(name: string, input: JsonObject): Promise<readonly Writte
   const use = readToolUse(name, input);
   if (use.kind === "files") return use.files.map(({ path, isPattern }) => ({ path, resolved: !isPattern }));
   if (use.kind !== "shell") return [];
+  // Loaded for lines alone: a hook that is asked about a file starts in half the time without it.
+  const { loadShellClassifier } = await import("#src/classify/classify-shell.ts");
   return filesOfLine((await loadShellClassifier()).classify(use.line)).files;
 }

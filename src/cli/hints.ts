@@ -9,6 +9,7 @@ const HINTS: ReadonlyMap<string, string> = new Map<ErrorCode, string>([
   ["bundle_untrusted", "`writ policy bundle trust KEY` takes bundles of a publisher whose public key you know"],
   ["clock_behind", "when the machine's clock is right, `writ doctor --accept-clock` says so to Writ"],
   ["config_invalid", "`writ --help` lists the settings"],
+  ["device_proof_refused", "check this machine's clock; where its pairing is not its own, `writ unpair` and pair anew"],
   ["disk_full", "free some space, or lower `WRIT_DISK_RESERVE`"],
   ["forbidden", "run it on the host as the instance operator, or use a token that may do this"],
   [

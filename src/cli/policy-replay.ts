@@ -44,7 +44,7 @@ export const replay = tenantCommand(
   async (api, terminal, args) => {
     const isAudit = !args.has("against") && !args.has("version");
     const asking = api.post("/v1/admin/policies/replay", await readRequest(terminal, args));
-    const report = await orTellProblems(terminal, args.option("against") ?? "", asking);
+    const report = await orTellProblems(terminal, args.option("against") ?? "", asking, "nothing was replayed");
     if (report === undefined) return 2;
     const count = (member: string): number => Number(report[member] ?? 0);
     const changed = count("changed") + count("failed") + (isAudit ? count("same_outcome") : 0);

@@ -61,11 +61,12 @@ export async function offlineSchema(
   return undefined;
 }
 
-/** What the server answers; undefined where it refuses policies, each of whose problems is then said on standard error. */
+/** What the server answers; undefined where it refuses policies, each of whose problems is then said on standard error, and `refusal` last. */
 export async function orTellProblems(
   terminal: Terminal,
   path: string,
   asking: Promise<Answer>,
+  refusal: string,
 ): Promise<Answer | undefined> {
   try {
     return await asking;
@@ -75,7 +76,7 @@ export async function orTellProblems(
     if (where !== "policies" || problems.length === 0) throw error;
     for (const problem of problems) await terminal.note(describeProblem(path, problem));
     const more = Number(count ?? problems.length) - problems.length;
-    await terminal.note(`writ: nothing was saved${more > 0 ? `; problems besides these: ${more}` : ""}`);
+    await terminal.note(`writ: ${refusal}${more > 0 ? `; problems besides these: ${more}` : ""}`);
     await terminal.note("hint: what policies may name: `writ policy schema show --whole`");
     return undefined;
   }

@@ -67,7 +67,12 @@ export const policy: CommandGroup = {
         const source = await readText(terminal, args.at("FILE"));
         const message = args.option("message") ?? "";
         const body = { source, message, activate: !args.has("draft"), ...expected(args) };
-        const saved = await orTellProblems(terminal, args.at("FILE"), api.put("/v1/admin/policies", body));
+        const saved = await orTellProblems(
+          terminal,
+          args.at("FILE"),
+          api.put("/v1/admin/policies", body),
+          "nothing was saved",
+        );
         return saved === undefined ? 2 : printThing(terminal, args, saved);
       },
     ),

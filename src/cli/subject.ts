@@ -29,7 +29,7 @@ export const subject: CommandGroup = {
     tenantCommand(
       {
         name: "show",
-        summary: "whom an id stands for: sub_…, per_… or agt_…",
+        summary: "whom an id stands for: sub_…, per_…, agt_… or dev_…",
         positionals: WHO,
         options: WHO_OPTIONS,
       },
@@ -73,7 +73,7 @@ export const subject: CommandGroup = {
           },
         ],
         notes: [
-          "The person has to be revoked first, the agent disabled. The chain still verifies, the archive is reached too.",
+          "A person or device has to be revoked first, an agent disabled. The chain still verifies, the archive is reached too.",
           "Backups that were made before hold the key until they are deleted.",
         ],
       },

@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import { WritError } from "#src/base/errors.ts";
 import { jsonLine, printable } from "./printable.ts";
 
@@ -25,6 +26,11 @@ export interface Terminal {
   printFields(fields: readonly Field[]): Promise<void>;
   /** A line on standard error. */
   note(line: string): Promise<void>;
+  /**
+   * A line on standard error that the next one replaces and `""` takes away; nothing where that is no terminal. Written
+   * before it returns, so that work which holds the thread can tell how far it is.
+   */
+  showProgress(line: string): void;
   /** Standard input, chunk by chunk. */
   input(): AsyncIterable<Uint8Array>;
   /** A line that is typed without being shown; undefined where no terminal is there to type on. */
@@ -62,6 +68,10 @@ export function createTerminal(): Terminal {
       if (rows.length > 0) await write(`${formatTable(rows).join("\n")}\n`);
     },
     note: (line) => writeTo(process.stderr, `${printable(line)}\n`),
+    showProgress: (line) => {
+      // Back to the beginning of the line, and erase what is on it.
+      if (process.stderr.isTTY === true) writeAtOnce(process.stderr.fd, `\r\u001b[K${printable(line)}`);
+    },
     input: () => Bun.stdin.stream(),
     askSecret: async (question) => {
       if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return undefined;
@@ -100,6 +110,14 @@ export function formatTable(rows: readonly (readonly string[])[]): readonly stri
       .join("  ")
       .trimEnd(),
   );
+}
+
+function writeAtOnce(fd: number, text: string): void {
+  try {
+    writeSync(fd, text);
+  } catch {
+    // A terminal that is gone or takes nothing now: progress is nothing to fail for.
+  }
 }
 
 function writeTo(stream: NodeJS.WriteStream, text: string | Uint8Array): Promise<void> {

@@ -14,6 +14,7 @@ import { readText } from "./input.ts";
 import type { Terminal } from "./terminal.ts";
 import { UsageError } from "./usage-error.ts";
 import { isArchivePath, verifyArchivePath } from "./verify-archive.ts";
+import { showVerifyProgress } from "./verify-progress.ts";
 
 const MAX_NOTE_BYTES = 256 * 1024;
 const MAX_APPROVERS_BYTES = 64 * 2 ** 20;
@@ -71,6 +72,7 @@ export const verify: Command = {
   notes: [
     "PATH is a data folder, with a server on it or without, or an evidence bundle (`writ audit export`); `-` is a bundle on",
     "standard input; or segments of an archive: a folder of them, or s3://bucket/prefix with WRIT_ARCHIVE_ENDPOINT and keys.",
+    "A bundle brings the passkeys that checked what people decided; --approvers says which an auditor knows.",
     "Without --key the evidence is only shown to agree with itself: whoever made it could have made all of it.",
     "Exit: 0 verified, 1 not, 2 unreadable.",
   ],
@@ -141,14 +143,21 @@ async function tryVerify(
   path: string,
   options: VerifyOptions,
 ): Promise<Finding | { path: string; error: string }> {
+  const progress = showVerifyProgress(context.terminal, path);
   try {
-    return await verifyPath(context, path, options);
+    return await verifyPath(context, path, { ...options, onProgress: progress.reached });
   } catch (error) {
     return { path, error: messageOf(error) };
+  } finally {
+    progress.end();
   }
 }
 
-async function verifyPath(context: CommandContext, path: string, options: VerifyOptions): Promise<Finding> {
+async function verifyPath(
+  context: CommandContext,
+  path: string,
+  options: VerifyOptions & { readonly onProgress: (seq: number) => void },
+): Promise<Finding> {
   const { terminal } = context;
   if (isArchivePath(path)) {
     const report = await verifyArchivePath(context, path, options);

@@ -189,7 +189,6 @@ function parseForward(raw: RawEnvironment): Config["forward"] {
   const others = parseWord("WRIT_FORWARD_OTHERS", requiredTextOf(raw, "WRIT_FORWARD_OTHERS"), FORWARD_OTHERS);
   if (text === undefined) return undefined;
   const listen = parseListen("WRIT_FORWARD_LISTEN", text);
-  const isSecure = textOf(raw, "WRIT_TLS_CERT") !== undefined;
   const tls = isLoopbackHost(listen.host) ? undefined : parseTls(raw);
   if (tls === undefined && !isLoopbackHost(listen.host)) {
     fail("WRIT_FORWARD_LISTEN", "is not loopback: set `WRIT_TLS_CERT` and `WRIT_TLS_KEY`");

@@ -37,6 +37,13 @@ export function readEnvironment(env: EnvironmentVariables = process.env): RawEnv
   };
 }
 
+/** The variables that a program which is started from here would inherit. They hold secrets: never log them. */
+export function inheritedVariables(env: EnvironmentVariables = process.env): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
+
 /**
  * Deletes the variables that redirect HTTP clients, in any case, and returns the names it found. The runtime's fetch
  * obeys them even for loopback; calls to upstreams go through `WRIT_PROXY` or nothing.

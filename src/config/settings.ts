@@ -219,6 +219,12 @@ export const SETTINGS = [
     reader: "client",
     meaning: "where this machine's pairing is kept, for this user alone; `.config/writ/device.json` at home unless set",
   },
+  {
+    name: "WRIT_HOOK_SOCKET",
+    default: "",
+    reader: "client",
+    meaning: "the helper that answers hooks in a run; `writ run` sets it",
+  },
   { name: "WRIT_RUN", default: "", reader: "client", meaning: "the run that an agent's hooks and calls belong to" },
   {
     name: "WRIT_KEY_MASTER",

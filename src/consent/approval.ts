@@ -66,6 +66,8 @@ export interface Approval {
   readonly votes: number;
   /** What they said yes to; null until somebody did. */
   readonly grant: Grant | null;
+  /** Until when that holds, in milliseconds. */
+  readonly grantEndsAt: number | null;
   /** Uses that are left; null any number. */
   readonly remaining: number | null;
   readonly used: number;
@@ -95,6 +97,7 @@ export function toApproval(row: ApprovalRow, now: number): Approval {
     terms: termsOf(row),
     votes: row.votes,
     grant: row.granted === null ? null : readGranted(row.granted).grant,
+    grantEndsAt: row.granted === null ? null : readGranted(row.granted).expiresAt,
     remaining: row.remaining,
     used: row.used,
     cosigner: row.cosignerCid,

@@ -237,8 +237,7 @@ export function createApprovalDecisions(dependencies: ApprovalDecisionsDependenc
       const row = await findPending(tenant, approval, now);
       const checked = checkChoice(choice);
       const { standing } = await checkPerson(tenant, person, row, checked, now);
-      const given =
-        checked.verdict === "denied" ? null : grantFor(row, await runOf(tenant, row), checked.grant, now);
+      const given = checked.verdict === "denied" ? null : grantFor(row, await runOf(tenant, row), checked.grant, now);
       const preimage = preimageOf(row, standing.subject, checked.verdict, given, ids);
       const kept = { approval: row.approvalId, choice: checked, given };
       const { challenge } = challenges.issue(tenant, person, preimage, kept, now);
@@ -282,19 +281,24 @@ export function createApprovalDecisions(dependencies: ApprovalDecisionsDependenc
         }
         const given = verdict === "denied" ? null : grantFor(row, null, undefined, now);
         const commentOf = (await readAgent(reader, tenant, row.agentId))?.subjectId ?? actor;
-        return { actor, commentOf, person: null, gone: [], verdict, given, comment, proof: { method: "host" }, statements: [] };
+        return {
+          actor,
+          commentOf,
+          person: null,
+          gone: [],
+          verdict,
+          given,
+          comment,
+          proof: { method: "host" },
+          statements: [],
+        };
       });
     },
   };
 }
 
 /** The grant of a yes: the first one's, where somebody said yes before. */
-function grantFor(
-  row: ApprovalRow,
-  run: RunId | null,
-  choice: GrantChoice | undefined,
-  now: number,
-): BoundedGrant {
+function grantFor(row: ApprovalRow, run: RunId | null, choice: GrantChoice | undefined, now: number): BoundedGrant {
   const asked = { ...row, run };
   if (row.granted === null) return chooseGrant(choice ?? {}, asked, termsOf(row), now);
   const given = readGranted(row.granted);

@@ -89,7 +89,7 @@ const MAX_PASSKEYS = 20;
 /** Makes the service. */
 export function createEnrolment(dependencies: EnrolmentDependencies): Enrolment {
   const { recorder, reader, people, invitations, sessions, passkeys, keys, ids, clock, publicUrl } = dependencies;
-  const ceremonies = createCeremonies<Purpose>(ids, clock);
+  const ceremonies = createCeremonies<Purpose>(ids, clock, ({ by }) => ("link" in by ? by.link : by.session));
 
   const begin = async (purpose: Purpose): Promise<EnrolmentOptions> => {
     const { tenant, person } = purpose;

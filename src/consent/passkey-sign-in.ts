@@ -8,7 +8,7 @@ import { readTenant } from "#src/store/instance.ts";
 import type { Reader } from "#src/store/reader.ts";
 import { endSession } from "#src/store/sessions.ts";
 import type { Statement } from "#src/store/unit.ts";
-import { createCeremonies } from "./passkey-ceremonies.ts";
+import { createCeremonies, createOpenCeremonies } from "./passkey-ceremonies.ts";
 import type { AssertionOptions, AssertionResponse, Passkeys } from "./passkeys.ts";
 
 /** Whoever has just signed in: the cookie to give them, and proof for what is sensitive. */
@@ -55,9 +55,8 @@ interface Asked {
 /** Makes the service. */
 export function createSignIn(dependencies: SignInDependencies): SignIn {
   const { recorder, reader, people, sessions, passkeys, ids, clock } = dependencies;
-  // Apart: anybody may begin to sign in, and as often as they like, and drown nobody who is signed in.
-  const signIns = createCeremonies<null>(ids, clock);
-  const reauthentications = createCeremonies<Asked>(ids, clock);
+  const signIns = createOpenCeremonies(ids, clock);
+  const reauthentications = createCeremonies<Asked>(ids, clock, ({ session }) => session);
 
   const ownerOf = async (response: AssertionResponse): Promise<{ tenant: TenantId; person: PersonId }> => {
     const owner = await passkeys.findOwner(response);
@@ -67,12 +66,13 @@ export function createSignIn(dependencies: SignInDependencies): SignIn {
   };
 
   return {
-    options: () => passkeys.discoverableOptions(signIns.begin(null)),
+    options: () => passkeys.discoverableOptions(signIns.begin()),
     tenantOf: async (response) => (await passkeys.findOwner(response))?.tenant,
     signIn: async (response, client, before) => {
-      const { challenge } = signIns.take(response.response?.clientDataJSON);
+      const challenge = signIns.read(response.response?.clientDataJSON);
       const owner = await ownerOf(response);
       const verified = await passkeys.verifyAssertion(owner.tenant, owner.person, challenge, response);
+      signIns.spend(challenge);
       const person = await people.show(owner.tenant, owner.person);
       if (person.status !== "active") throw new WritError("passkey_refused");
       const session = await sessions.prepare(owner.tenant, person, verified.credential, client);

@@ -180,9 +180,13 @@ async function govern(
   return { governance, target: governance.isGoverned ? withGovernance(target, governance.tier) : target };
 }
 
+/** The built-in policy that says no where matrix or gates do. */
+const TOOL_POLICY = "writ.tool-gates";
+
 /** Why matrix or gates had the built-in policies say what they say. */
-function governedReasons({ refusal, asksBecause }: Governance, { decision }: Verdict): readonly Reason[] {
-  if (decision === "deny") return refusal === undefined ? [] : [refusal];
+function governedReasons({ refusal, asksBecause }: Governance, verdict: Verdict): readonly Reason[] {
+  const { decision, determining } = verdict;
+  if (decision === "deny") return refusal !== undefined && determining.includes(TOOL_POLICY) ? [refusal] : [];
   if (decision !== "step_up" || asksBecause === undefined) return [];
   return [{ code: "tool_needs_person", message: asksBecause }];
 }

@@ -64,6 +64,7 @@ export function composeDecisionEvent(parts: DecisionParts): EventData {
     decision: verdict.decision,
     agent: principal.agent.id,
     key: principal.token,
+    device: principal.device?.id,
     command: target.command,
     tier: target.tier,
     resource_type: target.resource.type,

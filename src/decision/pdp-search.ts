@@ -2,12 +2,15 @@ import { Personal } from "#src/audit/recorder.ts";
 import { fromBase64Url, fromUtf8, toBase64Url, utf8 } from "#src/base/bytes.ts";
 import { canonicalize, type Json, type JsonObject } from "#src/base/canonical-json.ts";
 import { WritError } from "#src/base/errors.ts";
-import { commandsOf } from "#src/connector/registry.ts";
+import type { TenantId } from "#src/base/ids.ts";
+import { schemaSources } from "#src/connector/schema-source.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
 import { open, SEALING_KEY_BYTES, seal } from "#src/crypto/sealing.ts";
 import type { PolicyIndex } from "#src/policy/slice.ts";
 import { readAgents } from "#src/store/agents.ts";
+import { readConnectionNames } from "#src/store/connections.ts";
 import { readEntitiesOfType } from "#src/store/entities.ts";
+import type { Reader } from "#src/store/reader.ts";
 import type { Connectors } from "#src/vault/connectors.ts";
 import { decideAccess, describeGround, type PdpDependencies, type PdpGround, recorded } from "./pdp.ts";
 import { type AccessEntity, AGENT_TYPE, isAboutCaller, type PdpCaller, subjectTypeOf } from "./pdp-request.ts";
@@ -35,7 +38,7 @@ export interface SearchPage {
   readonly total?: number;
 }
 
-/** Finds what is permitted among what is known: stored entities, agents, and actions that policies or connectors name. */
+/** Finds what is permitted among what is known: stored entities, agents, and actions that policies, the extension of the schema or connectors name. */
 export interface PdpSearch {
   /**
    * One page. `invalid_argument` for a token of another search or of before a restart, `forbidden` for an agent's search
@@ -171,12 +174,13 @@ async function sourcesOf(
   const { tenant } = caller;
   if (kind === "action") {
     const isAgent = subjectTypeOf(map, subject.type) === AGENT_TYPE;
-    const tables = isAgent ? (await connectors.list(tenant)).map(({ table }) => table) : [];
+    const commands = isAgent ? await commandsOfTenant(reader, connectors, tenant) : [];
     const stored = await readEntitiesOfType(reader, tenant, "Action", undefined, MAX_EXAMINED);
     const ids = [
       ...actionIdsIn(policies.index),
       ...stored.map(({ id }) => id),
-      ...tables.flatMap((table) => [...commandsOf(table).keys()]),
+      ...policies.requests.actionIds,
+      ...commands,
     ];
     return [fromList(actionNames(map, ids))];
   }
@@ -197,6 +201,20 @@ async function sourcesOf(
       return rows.map(({ id }) => ({ name: id, key: id }));
     },
   ];
+}
+
+/** Every command of the tenant's connectors, those that are named by a connection under its name. */
+async function commandsOfTenant(
+  reader: Reader,
+  connectors: Pick<Connectors, "list">,
+  tenant: TenantId,
+): Promise<readonly string[]> {
+  const [tables, connections] = await Promise.all([connectors.list(tenant), readConnectionNames(reader, tenant)]);
+  const sources = schemaSources(
+    tables.map(({ table }) => table),
+    connections,
+  );
+  return sources.flatMap(({ commands }) => [...commands.keys()]);
 }
 
 function fromList(names: readonly string[]): Source {

@@ -262,7 +262,8 @@ function noVersion(version: number): WritError {
 }
 
 function otherActive(version: number): WritError {
-  return new WritError("conflict", `policy version ${version} decides now: look at what it changed, then save again`, {
+  const now = version === 0 ? "no policy version decides" : `policy version ${version} decides now`;
+  return new WritError("conflict", `${now}: look at what it changed, then save again`, {
     details: { active: version },
   });
 }

@@ -49,7 +49,10 @@ export function createDispatcher(ground: DispatchGround): Dispatcher {
     const status = reply.status ?? 200;
     const method = KNOWN_METHODS.has(request.method) ? request.method : "other";
     metrics.httpRequests.increment(method, route.path, String(status));
-    metrics.httpDuration.observe((performance.now() - began) / 1000, route.path);
+    const durationMs = performance.now() - began;
+    metrics.httpDuration.observe(durationMs / 1000, route.path);
+    const trace = { at: clock.now(), id, method, route: route.path, status, durationMs };
+    metrics.requests?.note(trace, route.isPage === true && method === "GET");
     return toResponse(withoutStream(route, request, reply), listener.security, id);
   };
 

@@ -1,10 +1,13 @@
 import { fromUtf8 } from "#src/base/bytes.ts";
 import type { Json } from "#src/base/canonical-json.ts";
 import { isWritError, WritError } from "#src/base/errors.ts";
-import { parseStrictJson } from "#src/base/strict-json.ts";
+import { parseStrictJson, parseStrictJsonInSteps } from "#src/base/strict-json.ts";
 import { requireSigned } from "./signed-body.ts";
 
 const JSON_TYPE = /^application\/json(?:\s*;\s*charset="?utf-8"?)?\s*$/i;
+
+/** A body beyond this is parsed in steps: it is mostly one long text, of policies or of a bundle. */
+const LONG_BODY_BYTES = 256 * 1024;
 
 /**
  * The body of a request as one JSON value; undefined where it has none.
@@ -27,7 +30,14 @@ export async function readJsonBody(request: Request, maxBytes: number, sha256?: 
   }
   const bytes = await readBytes(request, length, maxBytes);
   if (sha256 !== undefined) requireSigned(bytes, sha256);
-  return bytes.length === 0 ? undefined : parseStrictJson(decode(bytes));
+  if (bytes.length === 0) return undefined;
+  const text = decode(bytes);
+  return bytes.length > LONG_BODY_BYTES ? parseStrictJsonInSteps(text, nextTurn) : parseStrictJson(text);
+}
+
+/** Lets other requests have their turn. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** NOTE: the parser of requests takes no more than `Content-Length` says, so that bound can be checked beforehand. */

@@ -5,14 +5,18 @@ import { PRODUCT_VERSION } from "#src/base/version.ts";
 import { equalInConstantTime, sha256 } from "#src/crypto/hash.ts";
 import { EXPOSITION_CONTENT_TYPE, renderExposition } from "#src/telemetry/exposition.ts";
 import type { Metrics } from "#src/telemetry/metrics.ts";
+import type { TelemetryStore } from "#src/telemetry/telemetry-store.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RunningForward } from "./forward-proxy.ts";
 import type { ReadinessCheck } from "./readiness.ts";
 import { type Route, route } from "./route.ts";
+import { integerText, object, optional } from "./shape.ts";
 
 /** What the routes of operation need. */
 export interface OperationsGround {
   readonly registry: Metrics;
+  /** Undefined where none is kept. */
+  readonly telemetry?: TelemetryStore | undefined;
   readonly readiness: () => Promise<readonly ReadinessCheck[]>;
   /** The description of the API, made when it is first asked for. */
   readonly openApi: () => string;
@@ -20,10 +24,11 @@ export interface OperationsGround {
   readonly forward?: () => RunningForward | undefined;
 }
 
+const MAX_TRACES = 1000;
 const YEAR_MS = 365 * 86_400_000;
 
 /** Health, metrics and what describes the server: for whoever runs it. */
-export function operationRoutes({ registry, readiness, openApi }: OperationsGround): readonly Route[] {
+export function operationRoutes({ registry, telemetry, readiness, openApi }: OperationsGround): readonly Route[] {
   return [
     route({
       method: "GET",
@@ -63,6 +68,23 @@ export function operationRoutes({ registry, readiness, openApi }: OperationsGrou
         requireMetricsReader(exchange);
         return { body: renderExposition(registry.collect()), contentType: EXPOSITION_CONTENT_TYPE };
       },
+    }),
+    route({
+      method: "GET",
+      path: "/v1/admin/telemetry",
+      summary: "Show requests that were kept as a sample, slow or failed, and how often pages were drawn",
+      who: ["operator"],
+      query: object({ limit: optional(integerText(1, MAX_TRACES)) }),
+      answers: { 200: "What is kept; nothing where telemetry is off" },
+      handle: (_exchange, _body, { limit = 100 }) => ({
+        json: {
+          kept: telemetry !== undefined,
+          requests: (telemetry?.readTraces(0, Number.MAX_SAFE_INTEGER, limit) ?? []).map(
+            ({ at, durationMs, ...trace }) => ({ at: toRfc3339(at), ...trace, duration_ms: durationMs }),
+          ),
+          pages: telemetry?.readPages(limit) ?? [],
+        },
+      }),
     }),
     route({
       method: "GET",

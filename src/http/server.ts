@@ -7,6 +7,7 @@ import type { Log } from "#src/base/log.ts";
 import type { Config, TlsFiles } from "#src/config/config.ts";
 import type { Metrics } from "#src/telemetry/metrics.ts";
 import type { WritMetrics } from "#src/telemetry/requests.ts";
+import type { TelemetryStore } from "#src/telemetry/telemetry-store.ts";
 import { createDispatcher, type DispatchGround, faultResponse } from "./dispatch.ts";
 import { type ForwardProxyOptions, type RunningForward, startForwardProxy } from "./forward-proxy.ts";
 import { knownHosts } from "./host-check.ts";
@@ -28,6 +29,8 @@ export interface HttpOptions {
   readonly log: Log;
   readonly metrics: WritMetrics;
   readonly registry: Metrics;
+  /** Undefined where none is kept. */
+  readonly telemetry?: TelemetryStore | undefined;
   readonly capacity: { readonly check: () => void };
   /** What the forward proxy needs, where `config.forward` asks for one. */
   readonly forwarding?: Pick<ForwardProxyOptions, "dialer" | "authority">;
@@ -63,7 +66,7 @@ type BunServer = Server<undefined>;
 
 /** Listens. Throws `config_invalid` for an address, certificate or socket path that cannot be used. */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { services, config, clock, ids, log, metrics, registry, capacity } = options;
+  const { services, config, clock, ids, log, metrics, registry, telemetry, capacity } = options;
   const stopping = new AbortController();
   const isStopping = (): boolean => stopping.signal.aborted;
   const keyUse = createKeyUse(services.recorder);
@@ -89,6 +92,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   let forward: RunningForward | undefined;
   const routes = allRoutes({
     registry,
+    telemetry,
     forward: () => forward,
     readiness,
     openApi: () => {

@@ -31,7 +31,7 @@ import {
 import { readPeopleState } from "#src/store/people.ts";
 import type { Reader } from "#src/store/reader.ts";
 import { cancelRunsOfDevice } from "#src/store/runs.ts";
-import { insertToken, readTokenUse, revokeToken, type TokenUseRow } from "#src/store/tokens.ts";
+import { insertToken, readToken, readTokenUse, revokeToken, type TokenUseRow } from "#src/store/tokens.ts";
 import type { TenantKeys } from "#src/vault/tenant-keys.ts";
 import { type Agent, toAgent } from "./agents.ts";
 import type { AgentPrincipal, Principal } from "./authenticate.ts";
@@ -247,13 +247,15 @@ export function createDevices({ recorder, reader, keys, ids, clock }: DevicesDep
       const row = await find(tenant, device);
       if (row.revokedAt !== null) return;
       const now = clock.now();
+      // A bundle of revocations may have been there before.
+      const token = await readToken(reader, tenant, row.tokenId);
       await recorder.record({
         tenant,
         type: "device.revoked",
         actor,
         statements: [
           revokeDevice(tenant, device, now),
-          revokeToken(tenant, row.tokenId, now),
+          ...(token?.revokedAt === null ? [revokeToken(tenant, row.tokenId, now)] : []),
           cancelRunsOfDevice(tenant, device, now),
         ],
         data: { device, key: row.tokenId },

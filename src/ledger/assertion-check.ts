@@ -104,7 +104,9 @@ export function assertionCheckBy(
           if (event.type === "passkey.enrolled") {
             enrolled.set(credential, event);
             const line = findLine(tenant, credential);
-            return line === undefined || isEnrolledSo(event, line) ? [] : [problem(event, "assertion_invalid", OTHERWISE)];
+            return line === undefined || isEnrolledSo(event, line)
+              ? []
+              : [problem(event, "assertion_invalid", OTHERWISE)];
           }
           if (event.type === "passkey.removed") gone.add(credential);
           if (event.type === "person.revoked") gone.add(textOf(event.data, "subject"));
@@ -139,7 +141,9 @@ export function assertionCheckBy(
 
 type FindKey = (
   credential: string,
-) => { readonly line: EnrolmentLine; readonly verify: CoseVerifier; readonly complaint: string | undefined } | undefined;
+) =>
+  | { readonly line: EnrolmentLine; readonly verify: CoseVerifier; readonly complaint: string | undefined }
+  | undefined;
 
 function checkSigned(
   event: ParsedEvent,

@@ -56,6 +56,7 @@ export class BundleAssertions {
   assertion({ seq, assertion }: AssertionLine): string | undefined {
     const { last } = this;
     if (last?.seq !== seq || last.assertion === undefined) return `an assertion of event ${seq} stands where it cannot`;
+    this.last = undefined;
     if (canonicalize(last.assertion) !== canonicalize({ ...assertion })) {
       return `the assertion behind event ${seq} is not the one that the event holds`;
     }

@@ -127,12 +127,7 @@ function scanArray(bytes: Uint8Array, from: number, depth: number): number {
 }
 
 /** The place behind the object that begins at `from`, or {@link NOT_PROVEN}; its members are added to `members`. */
-export function scanObject(
-  bytes: Uint8Array,
-  from: number,
-  depth: number,
-  members: MemberPlaces | undefined,
-): number {
+export function scanObject(bytes: Uint8Array, from: number, depth: number, members: MemberPlaces | undefined): number {
   if (depth >= MAX_LEDGER_DEPTH || bytes[from] !== OPEN_BRACE) return NOT_PROVEN;
   if (bytes[from + 1] === CLOSE_BRACE) return from + 2;
   let lastKey = 0;

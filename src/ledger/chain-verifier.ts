@@ -11,8 +11,7 @@ import {
 import {
   collectReferences,
   decodeEvent,
-  digestEvent,
-  ENCODED_FROM,
+  digestAndRead,
   GENESIS_HASH,
   hasMalformedWrit,
   type ParsedEvent,
@@ -135,8 +134,8 @@ export class ChainVerifier {
   /** Takes the next event. */
   event(record: EventRecord): void {
     if (this.ended) return;
-    const { hash, leaf, encoded } = digestEvent(record.bytes);
-    const scanned = scanEvent(encoded, ENCODED_FROM);
+    const { bytes } = record;
+    const { hash, leaf, read: scanned } = digestAndRead(bytes, (encoded) => scanEvent(encoded, bytes));
     // What a scan passes is well-formed text; of anything else it is to be said first whether it is text at all.
     const text = scanned === undefined ? this.readText(record) : "";
     if (text === undefined) return;
@@ -154,7 +153,8 @@ export class ChainVerifier {
     }
     for (const check of this.checks) this.noteAll(check.event(event, hash));
     if (this.options.onReference === undefined) return;
-    for (const sha256 of scanned?.references ?? collectReferences(event.data)) this.options.onReference(sha256, event.seq);
+    for (const sha256 of scanned?.references ?? collectReferences(event.data))
+      this.options.onReference(sha256, event.seq);
   }
 
   /** Takes a seal, when the events that it covers have been taken and no later one. */

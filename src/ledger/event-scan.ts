@@ -1,13 +1,5 @@
 import type { JsonObject } from "#src/base/canonical-json.ts";
-import {
-  codesOf,
-  MemberPlaces,
-  matchesAt,
-  NOT_PROVEN,
-  scanObject,
-  skipWhile,
-  tableOf,
-} from "./canonical-scan.ts";
+import { codesOf, MemberPlaces, matchesAt, NOT_PROVEN, scanObject, skipWhile, tableOf } from "./canonical-scan.ts";
 import { parseCanonical } from "./canonical-text.ts";
 import { EVENT_TYPE, type ParsedEvent, WRIT_CID } from "./event.ts";
 import { isJsonObject, isTimestamp, MAX_IDENTIFIER } from "./shape.ts";
@@ -56,10 +48,10 @@ interface ScannedFields extends Omit<ParsedEvent, "v" | "data"> {
 
 /** An event with more direct members in its data is read the slow way. */
 const MAX_MEMBERS = 64;
+const members = new MemberPlaces(MAX_MEMBERS);
 const HASH_DIGITS = 64;
 const TIME_CHARACTERS = 24;
 const MAX_SEQ_DIGITS = 15;
-const QUOTE = 0x22;
 const ZERO = 0x30;
 
 const IDENTIFIER = tableOf((code) => /[A-Za-z0-9_.:-]/.test(String.fromCharCode(code)));
@@ -85,17 +77,18 @@ const DECISION = codesOf("decision.");
  * Reads an event as `parseEvent` does, in one pass over its bytes: that they are canonical is proven instead of encoding the
  * event again. Undefined where that was not proven or any shape is wrong: the slow way then says what is, if anything.
  *
- * @param bytes of which the event are those from `start` on; they must not change while the event is used
+ * @param bytes not kept
+ * @param source the same as it was given: where the data is read from when it is asked for
  */
-export function scanEvent(bytes: Uint8Array, start: number): ScannedEvent | undefined {
-  if (!matchesAt(bytes, start, ACTOR)) return undefined;
-  const actor = start + ACTOR.length;
+export function scanEvent(bytes: Uint8Array, source: Uint8Array | string): ScannedEvent | undefined {
+  if (!matchesAt(bytes, 0, ACTOR)) return undefined;
+  const actor = ACTOR.length;
   const actorEnd = skipWhile(bytes, actor, IDENTIFIER);
   if (!matchesAt(bytes, actorEnd, AT)) return undefined;
   const at = actorEnd + AT.length;
   if (!matchesAt(bytes, at + TIME_CHARACTERS, DATA)) return undefined;
   const data = at + TIME_CHARACTERS + DATA.length;
-  const members = new MemberPlaces(MAX_MEMBERS);
+  members.used = 0;
   const dataEnd = scanObject(bytes, data, 1, members);
   if (dataEnd === NOT_PROVEN || !matchesAt(bytes, dataEnd, ID)) return undefined;
   const id = dataEnd + ID.length;
@@ -125,9 +118,9 @@ export function scanEvent(bytes: Uint8Array, start: number): ScannedEvent | unde
     seq: integerOf(bytes, seq, seqEnd),
     tenant: textOf(bytes, tenant, tenantEnd),
     type: typeText,
-    references: referencesOf(bytes, members),
-    hasMalformedWrit: matchesAt(bytes, type, DECISION) && isWritMalformed(bytes, members, dataEnd),
-    dataText: () => textOf(bytes, data, dataEnd),
+    references: referencesOf(bytes),
+    hasMalformedWrit: matchesAt(bytes, type, DECISION) && isWritMalformed(bytes, dataEnd),
+    dataText: () => (typeof source === "string" ? source.slice(data, dataEnd) : textOf(source, data, dataEnd)),
   });
 }
 
@@ -153,7 +146,8 @@ function textOf(bytes: Uint8Array, at: number, end: number): string {
 const NO_REFERENCES: readonly string[] = [];
 
 /** Each direct member that is exactly a reference: in canonical form there is one way to write it. */
-function referencesOf(bytes: Uint8Array, { places, used }: MemberPlaces): readonly string[] {
+function referencesOf(bytes: Uint8Array): readonly string[] {
+  const { places, used } = members;
   let found: string[] | undefined;
   for (let member = 0; member < used; member += 3) {
     const value = places[member + 2] as number;
@@ -167,7 +161,8 @@ function referencesOf(bytes: Uint8Array, { places, used }: MemberPlaces): readon
   return found ?? NO_REFERENCES;
 }
 
-function isWritMalformed(bytes: Uint8Array, { places, used }: MemberPlaces, dataEnd: number): boolean {
+function isWritMalformed(bytes: Uint8Array, dataEnd: number): boolean {
+  const { places, used } = members;
   for (let member = 0; member < used; member += 3) {
     const key = places[member] as number;
     if ((places[member + 1] as number) - key !== WRIT.length || !matchesAt(bytes, key, WRIT)) continue;

@@ -1,4 +1,4 @@
-import { type Bytes, concatBytes, fromUtf8, utf8 } from "#src/base/bytes.ts";
+import { type Bytes, concatBytes, fromUtf8, utf8, writeUtf8 } from "#src/base/bytes.ts";
 import type { Json, JsonObject } from "#src/base/canonical-json.ts";
 import { isWritError, WritError } from "#src/base/errors.ts";
 import { sha256, sha256Hex } from "#src/crypto/hash.ts";
@@ -86,24 +86,54 @@ export interface EventDigest {
   readonly leaf: Bytes;
   /** How many bytes the event has. */
   readonly length: number;
-  /** The event's bytes, from {@link ENCODED_FROM} on: nobody else has them, and nobody changes them. */
-  readonly encoded: Bytes;
 }
 
-/** Where the bytes of an event begin in what {@link digestEvent} gives. */
-export const ENCODED_FROM = HASH_PREFIX_BYTES.length;
+const PREFIX_LENGTH = HASH_PREFIX_BYTES.length;
+/** Events up to this size are encoded into one place: the memory of a chain's worth of arrays costs more than the sums. */
+const SCRATCH_BYTES = 64 * 1024;
+const scratch = new Uint8Array(PREFIX_LENGTH + SCRATCH_BYTES);
+scratch.set(HASH_PREFIX_BYTES);
 
 /**
  * Both sums that a chain needs of an event, for the price of one encoding: {@link hashEventHex} and the tree's `leafHash`.
  */
 export function digestEvent(bytes: Uint8Array | string): EventDigest {
-  const input = typeof bytes === "string" ? utf8(HASH_PREFIX + bytes) : concatBytes(HASH_PREFIX_BYTES, bytes);
+  return digestEncoded(encodeForHash(bytes));
+}
+
+/** {@link digestEvent}, and what `read` makes of the event's bytes, which it must not keep: the next event takes their place. */
+export function digestAndRead<Read>(
+  bytes: Uint8Array | string,
+  read: (encoded: Uint8Array) => Read,
+): EventDigest & { readonly read: Read } {
+  const input = encodeForHash(bytes);
+  const { hash, leaf, length } = digestEncoded(input);
+  return { hash, leaf, length, read: read(new Uint8Array(input.buffer, input.byteOffset + PREFIX_LENGTH, length)) };
+}
+
+function digestEncoded(input: Bytes): EventDigest {
   const hash = sha256Hex(input);
   // The leaf's input is 0x00 and the same bytes: the last byte of the prefix makes room for it.
-  const leafInput = input.subarray(HASH_PREFIX_BYTES.length - 1);
-  leafInput[0] = 0;
-  return { hash, leaf: sha256(leafInput), length: input.length - HASH_PREFIX_BYTES.length, encoded: input };
+  const last = PREFIX_LENGTH - 1;
+  input[last] = 0;
+  const leaf = sha256(new Uint8Array(input.buffer, input.byteOffset + last, input.length - last));
+  input[last] = HASH_PREFIX_BYTES[last] as number;
+  return { hash, leaf, length: input.length - PREFIX_LENGTH };
 }
+
+/** The prefix and the event's bytes. */
+function encodeForHash(bytes: Uint8Array | string): Bytes {
+  if (typeof bytes !== "string") {
+    if (bytes.length > SCRATCH_BYTES) return concatBytes(HASH_PREFIX_BYTES, bytes);
+    scratch.set(bytes, PREFIX_LENGTH);
+    return new Uint8Array(scratch.buffer, 0, PREFIX_LENGTH + bytes.length);
+  }
+  // UTF-8 takes at most three bytes for what JavaScript counts as one.
+  if (bytes.length * 3 > SCRATCH_BYTES) return utf8(HASH_PREFIX + bytes);
+  return new Uint8Array(scratch.buffer, 0, PREFIX_LENGTH + writeUtf8(bytes, behindPrefix));
+}
+
+const behindPrefix = scratch.subarray(PREFIX_LENGTH);
 
 function hashInput(bytes: Uint8Array | string): Uint8Array | string {
   return typeof bytes === "string" ? HASH_PREFIX + bytes : concatBytes(HASH_PREFIX_BYTES, bytes);
@@ -168,7 +198,8 @@ function checkEvent(value: Json): ParsedEvent {
   if (!isIdentifier(event["id"])) refuse("id", "is not an identifier");
   if (!isIdentifier(event["actor"])) refuse("actor", "is not an identifier");
   if (!isTimestamp(event["at"])) refuse("at", "is not an RFC 3339 time in UTC with milliseconds");
-  if (typeof event["type"] !== "string" || !EVENT_TYPE.test(event["type"])) refuse("type", "is not a dotted lower-case name");
+  if (typeof event["type"] !== "string" || !EVENT_TYPE.test(event["type"]))
+    refuse("type", "is not a dotted lower-case name");
   if (!isHash(event["prev"])) refuse("prev", "is not 64 hex digits");
   if (!isJsonObject(event["data"])) refuse("data", "is not an object");
   return event as unknown as ParsedEvent;

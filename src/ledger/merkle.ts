@@ -51,7 +51,7 @@ export class CompactRange {
     }
     const subtrees: Bytes[] = [];
     for (let at = 0; at < bytes.length; at += HASH_BYTES)
-      subtrees.push(Uint8Array.from(bytes.subarray(at, at + HASH_BYTES)));
+      subtrees.push(new Uint8Array(bytes.subarray(at, at + HASH_BYTES)));
     return new CompactRange(size, subtrees);
   }
 
@@ -62,7 +62,7 @@ export class CompactRange {
 
   /** Adds a leaf by its {@link leafHash}. */
   append(leaf: Uint8Array): void {
-    let hash = Uint8Array.from(leaf);
+    let hash = new Uint8Array(leaf);
     for (let rest = this.count; rest % 2 === 1; rest = (rest - 1) / 2)
       hash = nodeHash(this.subtrees.pop() as Bytes, hash);
     this.subtrees.push(hash);
@@ -74,7 +74,7 @@ export class CompactRange {
     let hash = this.subtrees.at(-1);
     if (hash === undefined) return emptyRoot();
     for (let i = this.subtrees.length - 2; i >= 0; i -= 1) hash = nodeHash(this.subtrees[i] as Bytes, hash);
-    return Uint8Array.from(hash);
+    return new Uint8Array(hash);
   }
 
   /** The hashes of the complete subtrees, one behind the other, the largest first; empty for the empty tree. */
@@ -84,7 +84,7 @@ export class CompactRange {
 
   /** The same hashes, one by one. */
   toHashes(): Bytes[] {
-    return this.subtrees.map((hash) => Uint8Array.from(hash));
+    return this.subtrees.map((hash) => new Uint8Array(hash));
   }
 
   /** A copy that goes its own way. */

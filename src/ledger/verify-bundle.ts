@@ -1,8 +1,8 @@
 import { fromHex } from "#src/base/bytes.ts";
 import { isWritError, messageOf, WritError } from "#src/base/errors.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
-import { type AssertionSummary, BundleAssertions } from "./bundle-assertions.ts";
 import { type BundleHeader, type BundleLine, parseBundleLine } from "./bundle.ts";
+import { type AssertionSummary, BundleAssertions } from "./bundle-assertions.ts";
 import { ChainVerifier } from "./chain-verifier.ts";
 import { checkpointOrigin, type SignedCheckpoint } from "./checkpoint.ts";
 import { GENESIS_HASH } from "./event.ts";

@@ -4,9 +4,9 @@ import { approvalAnnotationProblems } from "./approval-terms.ts";
 import type { PolicyJson } from "./cedar.ts";
 import { ClauseParser } from "./clause-parser.ts";
 import { dependsOnCosigned } from "./cosign-dependence.ts";
+import { helpWithLiteral } from "./literal-help.ts";
 import { type PolicyReads, readsOf } from "./policy-reads.ts";
 import { type PolicyPiece, positionAt, scanPolicyText, utf16Offset } from "./policy-text.ts";
-import { helpWithLiteral } from "./problem-help.ts";
 import { type PolicyScope, scopeOf } from "./scope.ts";
 import { createShapeParser } from "./shape-parser.ts";
 

@@ -41,6 +41,8 @@ export interface RequestRules {
 
 /** Rules, ready to be asked. */
 export interface RequestCheck {
+  /** Ids of the extension's own actions that apply to something. */
+  readonly actionIds: readonly string[];
   /** What the extension says of an action; undefined for one that is not its own. */
   actionOf(action: EntityUid): ActionRule | undefined;
   /**
@@ -117,6 +119,7 @@ export function createRequestCheck({ actions, types, claimed }: RequestRules): R
     return undefined;
   };
   return {
+    actionIds: actions.flatMap(({ uid, resources }) => (uid.type === "Action" && resources.length > 0 ? [uid.id] : [])),
     actionOf: (action) => byAction.get(entityKey(action)),
     mismatchOf: (request) => {
       if (isEmpty) return undefined;

@@ -206,15 +206,10 @@ async function findApproval(
 
 /** Everything that the agent's side wrote, without secrets in any member. */
 async function scrubDetails(scrubber: Scrubber, tenant: TenantId, asked: NewReceipt): Promise<JsonObject> {
-  for (const artifact of asked.artifacts ?? []) {
-    if (!MEDIA_TYPE.test(artifact.mediaType)) throw new WritError("invalid_argument", "`media_type` is malformed");
+  for (const { mediaType } of asked.artifacts ?? []) {
+    if (!MEDIA_TYPE.test(mediaType)) throw new WritError("invalid_argument", "`media_type` is malformed");
   }
-  const hashes = [...(asked.artifacts ?? []).map(({ sha256 }) => sha256), asked.output?.sha256 ?? "0".repeat(64)];
-  const scrubbed = await scrubber.scrub(tenant, hashes);
-  if (!hashes.every((hash, at) => HASH.test(hash) && scrubbed[at] === hash)) {
-    throw new WritError("invalid_argument", "`sha256` is 64 digits of lower-case hex, and of a hash");
-  }
-  const details = await scrubJson(scrubber, tenant, {
+  const told = {
     tool: asked.tool,
     inputs: asked.inputs ?? {},
     ...(asked.output === undefined ? {} : { output: { ...asked.output } }),
@@ -222,7 +217,13 @@ async function scrubDetails(scrubber: Scrubber, tenant: TenantId, asked: NewRece
     route: renderRoute(asked.route ?? {}),
     ...(asked.level === undefined ? {} : { level: asked.level }),
     artifacts: (asked.artifacts ?? []).map(({ name, mediaType, sha256 }) => ({ name, media_type: mediaType, sha256 })),
-  });
+  };
+  const details = await scrubJson(scrubber, tenant, told);
+  const hashes = hashesIn(told);
+  // A credential that looks like a hash is one all the same.
+  if (!hashes.every((hash) => HASH.test(hash)) || hashesIn(details).join() !== hashes.join()) {
+    throw new WritError("invalid_argument", "`sha256` is 64 digits of lower-case hex, and of a hash");
+  }
   if (canonicalize(details).length > MAX_DETAIL_CHARACTERS) {
     throw new WritError(
       "invalid_argument",
@@ -230,6 +231,15 @@ async function scrubDetails(scrubber: Scrubber, tenant: TenantId, asked: NewRece
     );
   }
   return details;
+}
+
+/** The hashes that stand outside of the inputs. */
+function hashesIn(details: JsonObject): readonly string[] {
+  const { output, artifacts = [] } = details as {
+    readonly output?: { readonly sha256?: string };
+    readonly artifacts?: readonly { readonly sha256: string }[];
+  };
+  return [...artifacts.map(({ sha256 }) => sha256), ...(output?.sha256 === undefined ? [] : [output.sha256])];
 }
 
 async function explainConflict(reader: Reader, tenant: TenantId, receipt: ReceiptRow): Promise<WritError> {

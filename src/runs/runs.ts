@@ -1,6 +1,6 @@
 import { Personal, type Recorder } from "#src/audit/recorder.ts";
 import type { Clock } from "#src/base/clock.ts";
-import { WritError } from "#src/base/errors.ts";
+import { isWritError, WritError } from "#src/base/errors.ts";
 import { type IdSource, newId, parseId, type RunId, type SubjectId, type TenantId } from "#src/base/ids.ts";
 import type { AgentPrincipal } from "#src/identity/authenticate.ts";
 import { readAgent, readAgentByName } from "#src/store/agents.ts";
@@ -15,6 +15,7 @@ import {
   type RunState,
   readChildren,
   readFamily,
+  readOverdueRuns,
   readRun,
   readRuns,
 } from "#src/store/runs.ts";
@@ -79,6 +80,8 @@ export interface Runs {
   pause(tenant: TenantId, actor: SubjectId, run: string): Promise<Run>;
   resume(tenant: TenantId, actor: SubjectId, run: string): Promise<Run>;
   cancel(tenant: TenantId, actor: SubjectId, run: string): Promise<Run>;
+  /** Cancels runs whose time is over, and cuts what runs in them; returns how many. */
+  endOverdue(tenant: TenantId): Promise<number>;
 }
 
 /** What {@link createRuns} needs. */
@@ -94,6 +97,7 @@ export interface RunsDependencies {
 /** How many runs may stand above each other. */
 const MAX_DEPTH = 8;
 const MAX_CHILDREN = 500;
+const MAX_OVERDUE = 100;
 /** Above every id of a run. */
 const NEWEST = "run_~";
 
@@ -177,7 +181,7 @@ export function createRuns({ recorder, reader, keys, scrubber, ids, clock }: Run
         state: row.state,
         level: row.level,
         limits: { max_calls: row.maxCalls, max_cost: row.maxCost, until },
-        route: renderRoute(route),
+        route: asked.route === undefined ? undefined : new Personal(subject, renderRoute(route)),
         work_item: workItem === undefined ? undefined : new Personal(subject, workItem),
       },
     });
@@ -209,7 +213,7 @@ export function createRuns({ recorder, reader, keys, scrubber, ids, clock }: Run
     return show(tenant, row.runId);
   };
 
-  const end = async (tenant: TenantId, actor: SubjectId, row: RunRow, state: EndedState): Promise<Run> => {
+  const end = async (tenant: TenantId, actor: SubjectId | "system", row: RunRow, state: EndedState): Promise<Run> => {
     if (row.endedAt !== null) throw new WritError("run_ended");
     const now = clock.now();
     const result = await recorder.tryRecord({
@@ -258,6 +262,18 @@ export function createRuns({ recorder, reader, keys, scrubber, ids, clock }: Run
     resume: async (tenant, actor, run) =>
       move(tenant, actor, await find(tenant, run), "paused", "active", "run.resumed"),
     cancel: async (tenant, actor, run) => end(tenant, actor, await find(tenant, run), "cancelled"),
+    endOverdue: async (tenant) => {
+      let ended = 0;
+      for (const row of await readOverdueRuns(reader, tenant, clock.now(), MAX_OVERDUE)) {
+        // Whoever ends it at the same moment, or the run above it, has done what was to be done.
+        const done = await end(tenant, "system", row, "cancelled").catch((error: unknown) => {
+          if (isWritError(error, "run_ended")) return undefined;
+          throw error;
+        });
+        if (done !== undefined) ended += 1;
+      }
+      return ended;
+    },
   };
 }
 

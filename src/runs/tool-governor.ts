@@ -4,6 +4,8 @@ import { toRfc3339 } from "#src/base/clock.ts";
 import type { AgentId, RunId, TenantId } from "#src/base/ids.ts";
 import type { PathPlace } from "#src/classify/file-names.ts";
 import { compileFileRules, type FileRule, type FileVerdict, joinGates } from "#src/classify/file-rules.ts";
+import { lexicalPath } from "#src/classify/lexical-path.ts";
+import { treeSample } from "#src/classify/line-files.ts";
 import type { FileAccess, Tier } from "#src/classify/tier.ts";
 import { isAskedAbout, isSpent, type LimitState, viewMatrix } from "#src/classify/tool-matrix.ts";
 import type { Reader } from "#src/store/reader.ts";
@@ -199,7 +201,12 @@ async function judgeFiles(
   const gate = projectRules.length === 0 ? stored : joinGates([stored, compileFileRules(projectRules, ground)]);
   const findsDots = programs.some((program) => DOT_SETTERS.has(program));
   let { unknown } = tool;
-  for (const { path, mode, resolved } of files) {
+  const samples = files.flatMap(({ path, mode }): FileAccess[] => {
+    const full = lexicalPath(path, place.cwd, place.home);
+    const sample = mode === "read" ? treeSample(full, programs, place.home) : undefined;
+    return sample === undefined ? [] : [{ path: sample, mode, resolved: true }];
+  });
+  for (const { path, mode, resolved } of [...files, ...samples]) {
     const found = foundNames.get(path);
     const verdict = gate.judge(
       { path, mode, resolved, findsDots, ...(found === undefined ? {} : { foundNames: found }) },

@@ -141,7 +141,10 @@ export function createScheduler(dependencies: SchedulerDependencies): Scheduler 
   const waitForClock = (entry: Entry, cron: CronSchedule): void => {
     if (!isStarted || abort.signal.aborted) return;
     const now = wallNow();
-    if (now >= entry.dueAt) return void launch(entry);
+    if (now >= entry.dueAt) {
+      void launch(entry);
+      return;
+    }
     entry.dueAt = Math.min(entry.dueAt, nextDue(cron, now));
     entry.cancel?.();
     entry.cancel = timers.after(Math.min(TICK_MS, entry.dueAt - now), () => waitForClock(entry, cron));
@@ -149,7 +152,10 @@ export function createScheduler(dependencies: SchedulerDependencies): Scheduler 
   const nextDue = (cron: CronSchedule, now: number): number =>
     (cron.next(now) ?? now + MAX_DELAY_MS) + Math.round(CRON_SPREAD_MS * dependencies.random());
   const scheduleNext = (entry: Entry): void => {
-    if (entry.cron === undefined) return schedule(entry, pauseOf(entry.job, dependencies.random()));
+    if (entry.cron === undefined) {
+      schedule(entry, pauseOf(entry.job, dependencies.random()));
+      return;
+    }
     entry.dueAt = nextDue(entry.cron, wallNow());
     waitForClock(entry, entry.cron);
   };
@@ -198,18 +204,16 @@ export function createScheduler(dependencies: SchedulerDependencies): Scheduler 
   };
   const begin = (entry: Entry, memory?: JobMemory): void => {
     const { job, cron } = entry;
-    if (job.isImmediate) return schedule(entry, 0);
-    if (memory === undefined) return scheduleNext(entry);
-    const due = cron === undefined ? memory.startedAt + (job.everyMs ?? 0) : (cron.next(memory.startedAt) ?? Infinity);
-    const left = due - wallNow();
+    const isMissed = memory !== undefined && (memory.wasInterrupted || leftOf(entry, memory) <= 0);
+    if (job.isImmediate) schedule(entry, 0);
+    else if (isMissed) schedule(entry, Math.round(CATCH_UP_MS * (1 + dependencies.random())));
+    else if (memory === undefined || cron !== undefined) scheduleNext(entry);
     // A clock that was set back makes nobody wait for longer than usual.
-    if (left > 0 && !memory.wasInterrupted) {
-      return cron === undefined
-        ? schedule(entry, Math.min(left, pauseOf(job, dependencies.random())))
-        : scheduleNext(entry);
-    }
-    schedule(entry, Math.round(CATCH_UP_MS * (1 + dependencies.random())));
+    else schedule(entry, Math.min(leftOf(entry, memory), pauseOf(job, dependencies.random())));
   };
+  /** How long after now the run behind the one that is remembered is due. */
+  const leftOf = ({ job, cron }: Entry, { startedAt }: JobMemory): number =>
+    (cron === undefined ? startedAt + (job.everyMs ?? 0) : (cron.next(startedAt) ?? Infinity)) - wallNow();
   const beginAll = (memories: ReadonlyMap<string, JobMemory>): void => {
     for (const entry of entries.values()) begin(entry, entry.job.isKept ? memories.get(entry.job.name) : undefined);
   };
@@ -226,7 +230,10 @@ export function createScheduler(dependencies: SchedulerDependencies): Scheduler 
     start() {
       if (isStarted) return;
       isStarted = true;
-      if (dependencies.journal === undefined) return beginAll(new Map());
+      if (dependencies.journal === undefined) {
+        beginAll(new Map());
+        return;
+      }
       dependencies.journal.recall().then(beginAll, (error: unknown) => {
         dependencies.log.warn("what jobs did before is not known", { error: messageOf(error) });
         beginAll(new Map());

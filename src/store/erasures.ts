@@ -1,15 +1,15 @@
-import type { AgentId, PersonId, SubjectId, TenantId } from "#src/base/ids.ts";
+import type { AgentId, DeviceId, PersonId, SubjectId, TenantId } from "#src/base/ids.ts";
 import type { Reader } from "./reader.ts";
 import type { Statement } from "./unit.ts";
 
 /** What a subject is. */
-export type SubjectKind = "person" | "agent";
+export type SubjectKind = "person" | "agent" | "device";
 
 /** A subject whose key was destroyed. */
 export interface ErasureRow {
   readonly subjectId: SubjectId;
   readonly kind: SubjectKind;
-  /** Id of the person or agent. */
+  /** Id of the person, agent or device. */
   readonly named: string;
   readonly erasedAt: number;
 }
@@ -19,7 +19,7 @@ export interface SubjectRow {
   readonly subjectId: SubjectId;
   readonly kind: SubjectKind;
   readonly named: string;
-  /** Of the person or agent. */
+  /** Of the person, agent or device. */
   readonly status: string;
   /** 1 where there is a key. */
   readonly hasKey: 0 | 1;
@@ -52,6 +52,46 @@ export function anonymizeAgent(tenant: TenantId, agent: AgentId, name: string): 
   };
 }
 
+/** Holds the unit to it that the device is revoked, and takes its name away. */
+export function anonymizeDevice(tenant: TenantId, device: DeviceId, name: string): Statement {
+  return {
+    sql: "UPDATE devices SET name = ? WHERE tenant_id = ? AND device_id = ? AND revoked_at IS NOT NULL",
+    params: [name, tenant, device],
+    expectRows: 1,
+  };
+}
+
+/** Names of credentials are chosen by people, often after whose they are. */
+export function anonymizeTokens(tenant: TenantId, subject: SubjectId, named: string): Statement {
+  return {
+    sql: "UPDATE tokens SET name = 'erased' WHERE tenant_id = ? AND (subject_id = ? OR agent_id = ?)",
+    params: [tenant, subject, named],
+  };
+}
+
+/** What approvers were shown of an agent's calls, sealed under the tenant's data key. */
+export interface ApprovalDetailsRow {
+  readonly approvalId: string;
+  readonly sealedDetails: Uint8Array;
+  readonly dataKeyId: string;
+}
+
+export function readApprovalDetails(reader: Reader, tenant: TenantId, agent: string): Promise<ApprovalDetailsRow[]> {
+  return reader.all(
+    `SELECT approval_id AS approvalId, sealed_details AS sealedDetails, data_key_id AS dataKeyId FROM approvals
+      WHERE tenant_id = ? AND agent_id = ?`,
+    [tenant, agent],
+  );
+}
+
+export function replaceApprovalDetails(tenant: TenantId, row: ApprovalDetailsRow): Statement {
+  return {
+    sql: "UPDATE approvals SET sealed_details = ?, data_key_id = ? WHERE tenant_id = ? AND approval_id = ?",
+    params: [row.sealedDetails, row.dataKeyId, tenant, row.approvalId],
+    expectRows: 1,
+  };
+}
+
 /** Newest first. */
 export function readErasures(reader: Reader, tenant: TenantId): Promise<ErasureRow[]> {
   return reader.all(
@@ -69,7 +109,7 @@ export function readErasure(reader: Reader, tenant: TenantId, subject: SubjectId
   );
 }
 
-/** By subject id, or by the id of a person or agent. */
+/** By subject id, or by the id of a person, agent or device. */
 export function readSubject(reader: Reader, tenant: TenantId, id: string): Promise<SubjectRow | undefined> {
   const hasKey = `EXISTS (SELECT 1 FROM subject_keys
     WHERE subject_keys.tenant_id = named.tenant_id AND subject_keys.subject_id = named.subject_id) AS hasKey`;
@@ -80,18 +120,21 @@ export function readSubject(reader: Reader, tenant: TenantId, id: string): Promi
       UNION ALL
       SELECT tenant_id, subject_id, 'agent', agent_id, status FROM agents
         WHERE tenant_id = ?1 AND (agent_id = ?2 OR subject_id = ?2)
+      UNION ALL
+      SELECT tenant_id, subject_id, 'device', device_id, iif(revoked_at IS NULL, 'active', 'revoked') FROM devices
+        WHERE tenant_id = ?1 AND (device_id = ?2 OR subject_id = ?2)
     ) AS named LIMIT 1`,
     [tenant, id],
   );
 }
 
-/** The rows that stand for a person or agent, without what is no word about them: hashes, and values that are sealed. */
+/** The rows that stand for a person, agent or device, without what is no word about them: hashes, and values that are sealed. */
 export async function readSubjectRows(
   reader: Reader,
   tenant: TenantId,
   { kind, named }: Pick<SubjectRow, "kind" | "named">,
 ): Promise<readonly { readonly table: string; readonly row: Readonly<Record<string, unknown>> }[]> {
-  const queries = kind === "person" ? PERSON_ROWS : AGENT_ROWS;
+  const queries = { person: PERSON_ROWS, agent: AGENT_ROWS, device: DEVICE_ROWS }[kind];
   const found: { table: string; row: Readonly<Record<string, unknown>> }[] = [];
   for (const [table, sql] of queries) {
     for (const row of await reader.all<Readonly<Record<string, unknown>>>(sql, [tenant, named])) {
@@ -125,6 +168,11 @@ const PERSON_ROWS: readonly (readonly [table: string, sql: string])[] = [
     "agents",
     "SELECT agent_id, name, status, created_at FROM agents WHERE tenant_id = ? AND owner = ? ORDER BY agent_id",
   ],
+  [
+    "devices",
+    `SELECT device_id, subject_id, name, agents, paired_at, revoked_at FROM devices
+      WHERE tenant_id = ? AND person_id = ? ORDER BY device_id`,
+  ],
 ];
 
 const AGENT_ROWS: readonly (readonly [table: string, sql: string])[] = [
@@ -137,5 +185,13 @@ const AGENT_ROWS: readonly (readonly [table: string, sql: string])[] = [
     "tokens",
     `SELECT token_id, kind, name, environment, sources, created_at, expires_at, revoked_at FROM tokens
       WHERE tenant_id = ? AND agent_id = ?`,
+  ],
+];
+
+const DEVICE_ROWS: readonly (readonly [table: string, sql: string])[] = [
+  [
+    "devices",
+    `SELECT device_id, subject_id, name, agents, person_id, paired_at, revoked_at FROM devices
+      WHERE tenant_id = ? AND device_id = ?`,
   ],
 ];

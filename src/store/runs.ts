@@ -237,3 +237,12 @@ export function cancelRunsOfDevice(tenant: TenantId, device: DeviceId, now: numb
     params: [tenant, device, now],
   };
 }
+
+/** Runs that were until before `now` and have not ended, at most `limit`. */
+export function readOverdueRuns(reader: Reader, tenant: TenantId, now: number, limit: number): Promise<RunRow[]> {
+  return reader.all(
+    `SELECT ${COLUMNS} FROM runs WHERE tenant_id = ? AND state IN ('pending', 'active', 'paused') AND until_at <= ?
+      ORDER BY run_id LIMIT ?`,
+    [tenant, now, limit],
+  );
+}

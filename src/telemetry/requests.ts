@@ -1,4 +1,5 @@
 import type { Counter, Gauge, Histogram, Metrics } from "./metrics.ts";
+import type { RequestLog } from "./request-log.ts";
 
 /** Everything that Writ measures about itself. Label values are from fixed sets: a route's pattern, never a path. */
 export interface WritMetrics {
@@ -33,6 +34,8 @@ export interface WritMetrics {
   readonly streamLag: Gauge;
   /** Labels: job, outcome (`ok`, `failed`). */
   readonly jobs: Counter;
+  /** Where single requests are noted; undefined where no telemetry is kept. */
+  readonly requests: RequestLog | undefined;
 }
 
 const REQUEST_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const;
@@ -40,7 +43,7 @@ const FAST_SECONDS = [0.0001, 0.00025, ...REQUEST_SECONDS] as const;
 const BATCH_UNITS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] as const;
 
 /** Registers the metrics of the product. */
-export function createWritMetrics(metrics: Metrics): WritMetrics {
+export function createWritMetrics(metrics: Metrics, requests?: RequestLog): WritMetrics {
   const counter = (name: string, help: string, ...labels: readonly string[]) => metrics.counter({ name, help, labels });
   const gauge = (name: string, help: string) => metrics.gauge({ name, help });
   const histogram = (name: string, help: string, buckets: readonly number[], ...labels: readonly string[]) =>
@@ -67,6 +70,7 @@ export function createWritMetrics(metrics: Metrics): WritMetrics {
       labels: ["tenant", "stream"],
     }),
     jobs: counter("writ_jobs_total", "runs of scheduled jobs", "job", "outcome"),
+    requests,
   };
 }
 

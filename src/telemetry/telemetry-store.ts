@@ -4,12 +4,15 @@ import { join } from "node:path";
 import type { Log } from "#src/base/log.ts";
 import { renderLabels } from "./exposition.ts";
 import type { Metrics, Sample } from "./metrics.ts";
+import type { NotedRequests, RequestLog, RequestTrace } from "./request-log.ts";
 
 /** What the store needs. */
 export interface TelemetryStoreOptions {
   readonly dataFolder: string;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Where requests are noted between two snapshots. */
+  readonly requests?: RequestLog;
   /** How long samples are kept. */
   readonly retentionMs?: number;
   /** How many are kept at most; the oldest go first. */
@@ -37,12 +40,20 @@ export interface TelemetryStore {
   snapshot(nowMs: number): Promise<void>;
   /** The kept samples of one metric, `from` inclusive to `to` exclusive, oldest first; at most 10,000. */
   read(name: string, fromMs: number, toMs: number): readonly StoredSample[];
+  /** Requests that were kept, `from` inclusive to `to` exclusive, newest first. */
+  readTraces(fromMs: number, toMs: number, limit: number): readonly RequestTrace[];
+  /** How often each page was drawn, by day in UTC, newest day first. */
+  readPages(limit: number): readonly { readonly day: string; readonly route: string; readonly drawn: number }[];
   close(): void;
 }
 
 const DAY_MS = 86_400_000;
 const RETENTION_MS = 14 * DAY_MS;
 const MAX_SAMPLES = 1_000_000;
+/** Requests are kept for a shorter time than numbers. */
+const TRACE_RETENTION_MS = 3 * DAY_MS;
+const MAX_TRACES = 100_000;
+const PAGE_DAYS = 400;
 /** Rows written or dropped in one go: some 3 ms. */
 const STEP_ROWS = 250;
 const FILE = "telemetry.db";
@@ -55,6 +66,21 @@ const SCHEMA = `
     PRIMARY KEY (name, at, labels)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS sample_by_time ON sample (at);
+  CREATE TABLE IF NOT EXISTS trace (
+    at INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    method TEXT NOT NULL,
+    route TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    duration_ms REAL NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS trace_by_time ON trace (at);
+  CREATE TABLE IF NOT EXISTS page_day (
+    day TEXT NOT NULL,
+    route TEXT NOT NULL,
+    drawn INTEGER NOT NULL,
+    PRIMARY KEY (day, route)
+  ) STRICT, WITHOUT ROWID;
 `;
 
 interface OpenStore {
@@ -115,6 +141,23 @@ export function createTelemetryStore(options: TelemetryStoreOptions): TelemetryS
           )
           .all(name, fromMs, toMs),
       ),
+    readTraces: (fromMs, toMs, limit) =>
+      attempt("reading", [], (open) =>
+        open.database
+          .query<RequestTrace, [number, number, number]>(
+            `SELECT at, id, method, route, status, duration_ms AS durationMs FROM trace WHERE at >= ? AND at < ?
+              ORDER BY at DESC, rowid DESC LIMIT ?`,
+          )
+          .all(fromMs, toMs, limit),
+      ),
+    readPages: (limit) =>
+      attempt("reading", [], (open) =>
+        open.database
+          .query<{ day: string; route: string; drawn: number }, [number]>(
+            "SELECT day, route, drawn FROM page_day ORDER BY day DESC, drawn DESC, route LIMIT ?",
+          )
+          .all(limit),
+      ),
     close() {
       abandon();
       isClosed = true;
@@ -128,6 +171,8 @@ export function createTelemetryStore(options: TelemetryStoreOptions): TelemetryS
       if (!attempt("a snapshot", false, (open) => writeSamples(open, at, step))) return;
       await nextTurn();
     }
+    const noted = options.requests?.take();
+    if (noted !== undefined) attempt("noting requests", false, (open) => writeRequests(open.database, at, noted));
     while (attempt("dropping old samples", false, (open) => dropOldest(open, at))) await nextTurn();
   }
 
@@ -151,6 +196,28 @@ export function createTelemetryStore(options: TelemetryStoreOptions): TelemetryS
     open.rows -= dropped;
     return dropped >= STEP_ROWS;
   }
+}
+
+/** At most some thousand rows a minute; what is too old or too many goes in the same step. */
+function writeRequests(database: Database, at: number, { traces, pages }: NotedRequests): true {
+  database.transaction(() => {
+    const insert = database.query(
+      "INSERT INTO trace (at, id, method, route, status, duration_ms) VALUES (?, ?, ?, ?, ?, ?)",
+    );
+    for (const trace of traces) {
+      insert.run(trace.at, trace.id, trace.method, trace.route, trace.status, trace.durationMs);
+    }
+    const day = new Date(at).toISOString().slice(0, 10);
+    const count = database.query(
+      "INSERT INTO page_day (day, route, drawn) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET drawn = drawn + excluded.drawn",
+    );
+    for (const [route, drawn] of pages) count.run(day, route, drawn);
+    database.query("DELETE FROM trace WHERE at < ?").run(at - TRACE_RETENTION_MS);
+    database.query("DELETE FROM trace WHERE rowid <= (SELECT max(rowid) FROM trace) - ?").run(MAX_TRACES);
+    const oldest = new Date(at - PAGE_DAYS * DAY_MS).toISOString().slice(0, 10);
+    database.query("DELETE FROM page_day WHERE day < ?").run(oldest);
+  })();
+  return true;
 }
 
 function nextTurn(): Promise<void> {

@@ -109,10 +109,27 @@ describe("erasure", () => {
     await erase(agent.agent.subject);
     expect(JSON.stringify(await instance.events(tenant))).not.toContain("zebra-agent");
     expect((await services().agents.show(tenant.id, agent.agent.id)).name).toStartWith("erased-");
+    const names = (await services().tokens.list(tenant.id, {})).map(({ name }) => name);
+    expect(names).toEqual(names.map(() => "erased"));
+    expect(names.length).toBeGreaterThan(0);
     const report = await services().replays.replay(tenant.id, "recorded", 0);
     expect(report).toMatchObject({ erased: 1 });
     expect(await rejection(services().agents.enable(tenant.id, operator(), agent.agent.id))).toBe("conflict");
     expect(await services().subjects.listErased(tenant.id)).toMatchObject([{ kind: "agent", named: agent.agent.id }]);
+  });
+
+  test("of an agent takes what approvers saw of its calls", async () => {
+    const call = { method: "DELETE", path: "/patients/zelda", claimed: { note: "zelda-claim" } };
+    const asked = await tenant.authorize(agent, "api", call);
+    expect(asked.decision).toBe("step_up");
+    const approval = asked.decision === "step_up" ? asked.approval.id : "";
+    const shown = async () => JSON.stringify(await services().approvals.details(tenant.id, approval));
+    expect(await shown()).toContain("patients/zelda");
+    await services().agents.disable(tenant.id, operator(), agent.agent.id);
+    await erase(agent.agent.subject);
+    const after = await shown();
+    for (const word of ["patients", "zelda", "zebra"]) expect(after).not.toContain(word);
+    expect(after).toContain("erased");
   });
 
   test("that two ask for at once happens once", async () => {

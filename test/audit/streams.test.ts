@@ -98,7 +98,10 @@ async function collector(tls?: { key: string; cert: string }): Promise<Collector
   };
   const take = (socket: Socket): void => {
     socket.on("error", () => {});
-    if (state.onSocket !== undefined) return state.onSocket(socket);
+    if (state.onSocket !== undefined) {
+      state.onSocket(socket);
+      return;
+    }
     let text = "";
     socket.setEncoding("utf8");
     socket.on("data", (chunk) => {

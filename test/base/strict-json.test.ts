@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import type { ErrorCode } from "#src/base/error-codes.ts";
 import { isWritError } from "#src/base/errors.ts";
-import { parseStrictJson } from "#src/base/strict-json.ts";
+import { parseStrictJson, parseStrictJsonInSteps } from "#src/base/strict-json.ts";
 import { describeShared, sharedData } from "#test/support/shared-data.ts";
 
 /** The error code of a text, or undefined where it parses. Any other error is a failure. */
@@ -243,6 +243,61 @@ test("what JSON.parse takes and it does not is refused for a stated reason", () 
     }),
     { numRuns: 1000 },
   );
+});
+
+describe("in steps", () => {
+  let steps = 0;
+  const breathe = async (): Promise<void> => {
+    steps += 1;
+  };
+  /** What comes of a text, or the code it is refused with. */
+  const both = async (text: string) => {
+    const outcome = (value: unknown) => (isWritError(value) ? value.code : value);
+    let whole: unknown;
+    try {
+      whole = parseStrictJson(text);
+    } catch (error) {
+      whole = outcome(error);
+    }
+    const inSteps = await parseStrictJsonInSteps(text, breathe).catch(outcome);
+    return { whole, inSteps };
+  };
+
+  test("long strings are the same, wherever an escape or a pair stands", async () => {
+    const unit = fc.constantFrom("a", "\\n", "\\\\", '\\"', "\\u00e9", "\\ud83d\\ude00", "é", "😀", "\\/", "{", ":");
+    const content = fc
+      .tuple(fc.array(unit, { minLength: 1, maxLength: 12 }), fc.nat(7))
+      .map(([units, shift]) => "x".repeat(shift) + units.join("").repeat(Math.ceil(300_000 / units.join("").length)));
+    await fc.assert(
+      fc.asyncProperty(content, content, async (a, b) => {
+        const { whole, inSteps } = await both(`{"a": "${a}", "list": [1, "${b}", {"b": "short"}]}`);
+        expect(typeof whole).toBe("object");
+        expect(inSteps).toEqual(whole as never);
+      }),
+      { numRuns: 15 },
+    );
+    expect(steps).toBeGreaterThan(100);
+  });
+
+  test("what is refused is refused the same", async () => {
+    const long = "x".repeat(300_000);
+    for (const text of [
+      `{"a": "${long}`,
+      `{"a": "${long}\n"}`,
+      `{"a": "${long}\\u12"}`,
+      `{"a": "${long}\\ud800"}`,
+      `{"a": "${long}\\"}`,
+      `{"a": "${long}", "a": "${long}"}`,
+      `{"${long}": "${long}"`,
+      `"${long}" "${long}"`,
+      `x"${long}"`,
+      `{"a": "${"\\".repeat(300_001)}"}`,
+    ]) {
+      const { whole, inSteps } = await both(text);
+      expect(typeof whole).toBe("string");
+      expect(inSteps).toBe(whole as string);
+    }
+  });
 });
 
 describeShared("the list of naughty strings", () => {

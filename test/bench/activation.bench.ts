@@ -24,6 +24,33 @@ function policies(count: number): string {
   }).join("\n");
 }
 
+const PARTS = [
+  'context.writ.environment == "live"',
+  "context.writ.cosigned",
+  "context.writ has run",
+  "(context.writ has limits && context.writ.limits has remaining && context.writ.limits.remaining > 5)",
+  "resource has owner",
+  '(resource has labels && resource.labels.contains("x"))',
+  '(resource has environment && resource.environment == "e")',
+  'context.writ.tier == "read"',
+  "context has claimed",
+  "(resource has created_by && resource.created_by == principal)",
+  'context.writ.environment like "l*"',
+] as const;
+
+/** `count` permits of which no two have the same form: three parts of conditions, some of them negated. */
+function differentPolicies(count: number): string {
+  const { length } = PARTS;
+  return Array.from({ length: count }, (_, i) => {
+    const parts = [0, 1, 2].map((place) => {
+      const part = PARTS[Math.floor(i / length ** place) % length] ?? "";
+      return (Math.floor(i / length ** 3) >> place) % 2 === 1 ? `!(${part})` : part;
+    });
+    const when = `when { ${parts.join(" || ")} }`;
+    return `@id("p${i}") permit(principal == Agent::"${i === 0 ? AGENT : `agent${i}`}", action == Action::"${COMMAND}", resource is GitHub::Repository) ${when};`;
+  }).join("\n");
+}
+
 /** The longest that one of two kinds of requests waited while `work` went on, in milliseconds, and the same before it. */
 async function waits(
   writ: BenchServer,
@@ -77,15 +104,18 @@ await bench(async () => {
   const key = await writ.createAgent(AGENT);
   await putPolicies(writ, policies(1));
   const { token = "" } = await writ.admin("POST", "/v1/admin/tokens", { kind: "admin", name: "bench" });
-  for (const count of [10_000, 50_000]) {
-    const source = policies(count);
+  for (const [name, source, target] of [
+    ["10000", policies(10_000), TARGET_TIME],
+    ["10000_all_different", differentPolicies(10_000), TARGET_TIME],
+    ["50000", policies(50_000), undefined],
+  ] as const) {
     let seconds = 0;
     const { before, during } = await waits(writ, key, async () => {
       const began = performance.now();
       await putFrom(folder, `http://127.0.0.1:${writ.port}/v1/admin/policies`, token, source);
       seconds = (performance.now() - began) / 1000;
     });
-    print(`policy.activate.${count}`, seconds, "s", count === 10_000 ? TARGET_TIME : undefined);
-    print(`policy.activate.${count}.longest_wait_beyond_usual`, Math.max(0, during - before), "ms", TARGET_WAIT);
+    print(`policy.activate.${name}`, seconds, "s", target);
+    print(`policy.activate.${name}.longest_wait_beyond_usual`, Math.max(0, during - before), "ms", TARGET_WAIT);
   }
 });

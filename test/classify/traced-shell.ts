@@ -34,7 +34,7 @@ const HARMLESS = /"\/dev\/(?:null|tty|zero|full|ptmx|pts\/\d+|stdout|stderr|fd\/
  * scratch files that nobody else can know the name of, a lock beside what is read, SQLite's way to open what is there.
  */
 const OWN_STATE: readonly RegExp[] = [
-  /"\/tmp\/home\/\./,
+  /"\/tmp\/(?:[^"]*\/own\/)?home\/\./,
   /\/__pycache__/,
   /"\/tmp\/[^/"]+", [^)]*O_EXCL/,
   /"\/tmp\/(?:hsperfdata_|LIVE-|MERGED-)/,
@@ -72,8 +72,11 @@ export function traceLines(lines: readonly string[], containment: Containment): 
     mkdirSync(join(folder, "lines"), { mode: 0o755 });
     for (const [at, line] of lines.entries()) writeFileSync(join(folder, "lines", `${at}.sh`), `${line}\n`);
     const driver = join(folder, "driver.sh");
-    writeFileSync(driver, driverOf(lines.length));
+    const base = containment === "bubblewrap" ? "/tmp" : join(folder, "own");
+    writeFileSync(driver, driverOf(lines.length, base));
     Bun.spawnSync(["chmod", "-R", "a+rX", folder]);
+    if (containment === "nobody") mkdirSync(base, { mode: 0o777 });
+    if (containment === "nobody") Bun.spawnSync(["chmod", "777", base]);
     const inner =
       containment === "bubblewrap"
         ? [...BUBBLE, "--ro-bind", folder, "/mnt", "bash", "/mnt/driver.sh", "/mnt"]
@@ -85,7 +88,12 @@ export function traceLines(lines: readonly string[], containment: Containment): 
       stdin: "ignore",
       stdout: "ignore",
       stderr: "ignore",
-      env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: "/tmp/home", LANG: "C", GIT_OPTIONAL_LOCKS: "0" },
+      env: {
+        PATH: process.env["PATH"] ?? "/usr/bin:/bin",
+        HOME: join(base, "home"),
+        LANG: "C",
+        GIT_OPTIONAL_LOCKS: "0",
+      },
     });
     return readTrace(readFileSync(trace, "utf8"), lines);
   } finally {
@@ -94,9 +102,9 @@ export function traceLines(lines: readonly string[], containment: Containment): 
 }
 
 /** Everything is prepared before the first line: what is made later, a line made. */
-function driverOf(count: number): string {
+function driverOf(count: number, base: string): string {
   return `
-cd /tmp 2>/dev/null && mkdir -p home project/src && cd project && {
+cd '${base}' 2>/dev/null && mkdir -p home project/src && cd project && {
   printf 'one\\ntwo\\n' > a.txt; printf '{"name":"x"}' > package.json; printf 'print(1)\\n' > src/a.py
   git init -q . && git -c user.name=a -c user.email=a@b.example add . && git -c user.name=a -c user.email=a@b.example commit -qm one
 } >/dev/null 2>&1

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Edge, type Household, settle, startEdge } from "#test/http/support.ts";
 import { isCleanError, jsonLines, writ } from "./support.ts";
 
@@ -66,9 +68,34 @@ test("replay exits 1 where a draft changes an outcome, and 0 where nothing chang
 
 test("replay refuses a draft that does not compile, and two sets of policies at once", async () => {
   const broken = await run(["replay", "--against", "-"], "permit(;");
-  expect([isCleanError(broken), broken.stdout]).toEqual([true, ""]);
+  expect([broken.code, broken.stdout]).toEqual([2, ""]);
+  expect(broken.stderr).toMatch(/^-:1:8: .+\nwrit: nothing was replayed\nhint: .+\n$/);
   expect(isCleanError(await run(["replay", "--against", "-", "--version", "1"]))).toBe(true);
   expect(isCleanError(await run(["replay", "--since", "yesterday"]))).toBe(true);
+});
+
+test("test runs a file under the server's own schema where that is asked", async () => {
+  const policies = join(edge.folder, "tried.cedar");
+  writeFileSync(policies, '@id("gets") permit (principal, action == Action::"/http/api/get", resource);');
+  const file = (decision: string) =>
+    JSON.stringify({
+      tests: [
+        {
+          name: "helper gets",
+          ask: { agent: "helper", command: "/http/api/get", resource: { type: "Http::Endpoint", id: "/things/1" } },
+          expect: { decision },
+        },
+      ],
+    });
+  const words = ["test", "-", "--policies", policies, "--server"];
+  const passed = await run(words, file("allow"));
+  expect([passed.code, passed.stderr]).toEqual([0, ""]);
+  expect(passed.stdout).toContain("passed: 1; failed: 0; policies that determined something: 1/1");
+  const failed = await run([...words, "--json"], file("deny"));
+  expect([failed.code, jsonLines(failed.stdout)[0]]).toEqual([1, expect.objectContaining({ ok: false, failed: 1 })]);
+  const wrong = await run(words, '{"tests": [{"name": "x"}]}');
+  expect([isCleanError(wrong), wrong.stderr]).toEqual([true, expect.stringContaining("the tests: line 1")]);
+  expect(isCleanError(await run([...words, "--connection", "api"], file("allow")))).toBe(true);
 });
 
 test("a draft is stored, compared, activated and rolled back; the schema comes in versions", async () => {

@@ -93,15 +93,28 @@ describe("writ policy test", () => {
     ["no JSON", "{", /:1:\d+: /],
     [
       "an ask that Cedar cannot read",
-      testFile({ ...allowed, ask: { principal: { type: "a b", id: "" }, agent: undefined } }),
+      testFile({ ...allowed, ask: { claimed: { at: { __extn: { fn: "nothing", arg: "" } } } } }),
       /bad\.json: /,
     ],
   ])("refuses %s with exit 2", async (_, text, complaint) => {
-    const file = put("bad.json", text.replace('"agent":"a",', ""));
+    const file = put("bad.json", text);
     const { code, stdout, stderr } = await writ(["policy", "test", file, "--policies", policies]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(complaint);
     expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  test("fails a test whose request does not fit the schema, and says why", async () => {
+    const misfit = { name: "person", ask: { command: "/github/isues/list" }, expect: { decision: "deny" } };
+    const { code, stdout } = await writ([
+      "policy",
+      "test",
+      put("misfit.json", testFile(misfit)),
+      "--policies",
+      policies,
+    ]);
+    expect(code).toBe(1);
+    expect(stdout).toContain("the request does not fit the schema: the schema has no command `/github/isues/list`");
   });
 
   test("refuses policies that do not compile with exit 2", async () => {

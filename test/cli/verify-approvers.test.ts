@@ -7,8 +7,10 @@ import { verifyBundle } from "#src/ledger/verify-bundle.ts";
 import { type Edge, type Household, settle, startEdge } from "#test/http/support.ts";
 import { createAuthenticator } from "#test/support/authenticator.ts";
 import { type Browser, enrolOwner } from "#test/support/signed-in.ts";
+import { testUnless } from "../fault/support.ts";
 import { type Outcome, temporaryFolder, writ } from "./support.ts";
 
+const PYTHON = Bun.which("python3");
 let edge: Edge;
 let home: Household;
 let owner: Browser;
@@ -109,6 +111,25 @@ describe("writ verify --approvers", () => {
     const older = await verified(without(enrolment, assertion));
     expect(older).toEqual({ ok: true, code: undefined, assertions: { signed: 1, checked: 0 } });
   }, 20_000);
+
+  testUnless(
+    PYTHON === null ? "needs python3" : undefined,
+    "finds what a second verifier finds",
+    async () => {
+      const script = join(import.meta.dir, "../conformance/verify.py");
+      const second = async (...words: string[]): Promise<[number, string]> => {
+        const child = Bun.spawn([PYTHON ?? "", "-B", script, ...words], { stdout: "pipe", stderr: "pipe" });
+        return [await child.exited, await new Response(child.stdout).text()];
+      };
+      const bundle = path("bundle.jsonl");
+      expect(await second(bundle)).toEqual([0, expect.stringContaining("1 of 1 signed decisions checked")]);
+      expect((await second(bundle, "--approvers", path("approvers.jsonl")))[0]).toBe(0);
+      writeFileSync(path("empty.jsonl"), "");
+      const [code, said] = await second(bundle, "--approvers", path("empty.jsonl"));
+      expect([code, said]).toEqual([1, expect.stringContaining("not among the approvers")]);
+    },
+    20_000,
+  );
 
   test("refuses a file that is none of approvers", async () => {
     const { code } = await run("verify", path("bundle.jsonl"), "--approvers", path("bundle.jsonl"));

@@ -2,6 +2,7 @@ import { afterAll, describe, expect } from "bun:test";
 import { join } from "node:path";
 import { toBase64, toBase64Url } from "#src/base/bytes.ts";
 import { approvalChallenge } from "#src/ledger/approval-challenge.ts";
+import { assertionLine } from "#src/ledger/bundle.ts";
 import { enrolmentLine } from "#src/ledger/enrolment.ts";
 import { readLines } from "#src/ledger/lines.ts";
 import { verifyBundle } from "#src/ledger/verify-bundle.ts";
@@ -104,7 +105,7 @@ describe("passkeys", () => {
   const TENANT = "ten_a";
 
   /** A bundle with one approval that a software passkey signed, and the file of approvers. */
-  async function approval(algorithm: "ES256" | "EdDSA" | "RS256", wrong: Misbehaviour = {}) {
+  async function approval(algorithm: "ES256" | "EdDSA" | "RS256", wrong: Misbehaviour = {}, stated: object = {}) {
     const authenticator = createAuthenticator({ algorithm });
     const user = { id: toBase64Url(new Uint8Array(8)), name: "a", displayName: "a" };
     authenticator.create({
@@ -114,7 +115,14 @@ describe("passkeys", () => {
       pubKeyCredParams: [-7, -8, -257].map((alg) => ({ alg, type: "public-key" as const })),
     });
     const [passkey] = authenticator.passkeys;
-    const preimage = { approval: "apr_1", verdict: "approved", call_digest: "ab".repeat(32) };
+    const same = {
+      approval: "apr_1",
+      call_digest: "ab".repeat(32),
+      policy_version: 3,
+      grant: { digest: "ab".repeat(32), scope: "call", uses: 1 },
+      expires_at: "2026-02-01T00:00:00.000Z",
+    };
+    const preimage = { ...same, nonce: "AA", approver: "sub_1", verdict: "approved" };
     const challenge = toBase64Url(approvalChallenge("approval", preimage));
     const { response } = authenticator.get({ challenge, rpId: "localhost" }, wrong);
     const assertion = {
@@ -124,8 +132,8 @@ describe("passkeys", () => {
       signature: response.signature,
     };
     const chain = new Chain(TENANT);
-    chain.add({ proof: { method: "passkey", preimage, assertion } }, undefined, "approval.approved").seal();
-    const approvers = enrolmentLine({
+    chain.add({ ...same, ...stated, method: "passkey", preimage, assertion }, undefined, "approval.approved").seal();
+    const enrolment = {
       tenant: TENANT,
       passkey: "psk_1",
       person: "per_1",
@@ -135,9 +143,18 @@ describe("passkeys", () => {
       algorithm: { ES256: -7, EdDSA: -8, RS256: -257 }[algorithm],
       rpId: "localhost",
       origin: DEFAULT_ORIGIN,
-      enrolledAt: "2026-01-01T00:00:00.000Z",
-    });
-    return { bundle: await write(textOf(chain.bundle())), approvers: await write(`${approvers}\n`) };
+      enrolledAt: "2020-01-01T00:00:00.000Z",
+    };
+    const plain = chain.bundle();
+    const at = plain.findIndex((line) => line.startsWith('{"event":'));
+    const lines = plain
+      .toSpliced(at + 1, 0, assertionLine({ seq: 1, assertion }))
+      .toSpliced(at, 0, enrolmentLine(enrolment));
+    return {
+      bundle: await write(textOf(plain)),
+      lines,
+      approvers: await write(`${enrolmentLine(enrolment)}\n`),
+    };
   }
 
   for (const algorithm of ["ES256", "EdDSA", "RS256"] as const) {
@@ -160,8 +177,46 @@ describe("passkeys", () => {
           return (await python(bundle, "--approvers", approvers)).code;
         });
         expect(await Promise.all(codes)).toEqual([1, 1, 1, 1]);
+        // The event says something else than was signed.
+        for (const stated of [{ call_digest: "cd".repeat(32) }, { grant: null }, { expires_at: "later" }]) {
+          const { bundle, approvers } = await approval(algorithm, {}, stated);
+          expect((await python(bundle, "--approvers", approvers)).code).toBe(1);
+        }
       },
       30_000,
     );
   }
+
+  testUnless(
+    MISSING,
+    "that a bundle brings check it alone, and both verifiers agree on what was changed in it",
+    async () => {
+      const { lines } = await approval("ES256");
+      const whole = await write(textOf(lines));
+      const found = await python(whole);
+      expect([found.code, found.lines.join()]).toEqual([0, expect.stringContaining("1 of 1 signed decisions checked")]);
+      const own = await verifyBundle(lines);
+      expect(own).toMatchObject({ ok: true, assertions: { signed: 1, checked: 1 } });
+      const { lines: forged } = await approval("ES256", { origin: "https://evil.example" });
+      const { lines: other } = await approval("ES256");
+      const of = (kind: string, from: readonly string[]) => from.findIndex((line) => line.includes(`"kind":"${kind}"`));
+      const [enrolment, assertion] = [of("enrolment", lines), of("assertion", lines)];
+      const random = seeded(20_260_412);
+      const encode = (changed: readonly string[]) => new TextEncoder().encode(textOf(changed));
+      const cases = [
+        encode(forged),
+        encode(lines.with(enrolment, other[enrolment] ?? "")),
+        encode(lines.with(assertion, other[assertion] ?? "")),
+        encode(lines.toSpliced(enrolment, 1)),
+        encode(lines.toSpliced(assertion, 1)),
+        encode(lines.toSpliced(assertion + 1, 0, lines[assertion] ?? "")),
+        encode(lines.toSpliced(enrolment, 0, lines[enrolment] ?? "")),
+        ...Array.from({ length: 150 }, () => mutateText(encode(lines), random).bytes),
+      ];
+      const { lines: words } = await python(...(await Promise.all(cases.map(write))));
+      expect(words.map(wordOf)).toEqual(await Promise.all(cases.map((bytes) => ours(bytes, []))));
+      expect(words.filter((word) => word.startsWith("verified")).length).toBeLessThan(cases.length / 8);
+    },
+    60_000,
+  );
 });

@@ -483,25 +483,67 @@ def verify_cose(key, message, signature):
     return len(signature) == size and opened == padded
 
 
-CHALLENGES = {"approval": b"writ.approval.v1\n", "emergency": b"writ.emergency.v1\n", "review": b"writ.review.v1\n"}
+APPROVAL = (b"writ.approval.v1\n", "approver", ("approval", "call_digest", "policy_version"))
+YES = (APPROVAL[0], APPROVAL[1], (*APPROVAL[2], "grant", "expires_at"))
+# What a passkey signs: the domain of its challenge, who signs, and what preimage and event agree on.
+SIGNED = {
+    "approval.approved": YES,
+    "approval.vouched": YES,
+    "approval.denied": APPROVAL,
+    "emergency.opened": (b"writ.emergency.v1\n", "owner", ("emergency", "agent", "command", "expires_at")),
+    "emergency.reviewed": (b"writ.review.v1\n", "reviewer", ("emergency",)),
+}
+VERDICTS = {"approval.approved": "approved", "approval.vouched": "approved", "approval.denied": "denied"}
+EVIDENCE = ("authenticator_data", "client_data", "credential_id", "signature")
+ENROLMENT = ("algorithm", "credential_id", "enrolled_at", "kind", "origin", "passkey", "person", "public_key", "rp_id",
+             "subject", "tenant", "v")
 
 
-def check_approval(event, enrolments):
-    """The assertion that an approval's event holds, against the passkeys that were enrolled."""
-    proof = event["data"].get("proof")
-    if not event["type"].startswith("approval.") or not isinstance(proof, dict) or proof.get("method") != "passkey":
-        return
-    evidence = proof["assertion"]
-    enrolled = enrolments.get(evidence["credential_id"])
-    need(enrolled, f"event {event['seq']}: the passkey is not among the approvers")
+def signed_assertion(event):
+    """The assertion that an event of a person's decision holds."""
+    data = event["data"]
+    if event["type"] not in SIGNED or data.get("method") != "passkey":
+        return None
+    return data["assertion"] if isinstance(data.get("assertion"), dict) else None
+
+
+def check_enrolment(line):
+    members(line, ENROLMENT, "the enrolment", ("name", "removed_at"))
+    need(line["kind"] == "enrolment" and line["v"] == 1, "this version of an enrolment is not known")
+    need(all(is_text(IDENTIFIER, line[name]) for name in ("tenant", "passkey", "person", "subject")), "the enrolment is malformed")
+    need(line["algorithm"] in (-7, -8, -257), "the enrolment is of no algorithm of passkeys")
+    need(is_time(line["enrolled_at"]) and is_time(line.get("removed_at", line["enrolled_at"])), "the enrolment is malformed")
+    need(isinstance(line["rp_id"], str) and isinstance(line["origin"], str), "the enrolment is malformed")
+    from_base64url(line["credential_id"], "the credential"), from_base64url(line["public_key"], "the passkey")
+    return line
+
+
+def check_signed(event, evidence, enrolled, answered):
+    """The assertion that an event of a person's decision holds, against the passkey that was enrolled."""
+    domain, signer, same = SIGNED[event["type"]]
+    data, preimage = event["data"], event["data"].get("preimage")
+    need(isinstance(preimage, dict), f"event {event['seq']} holds no preimage")
+    need(preimage.get(signer) == event["actor"], f"event {event['seq']}: somebody else signed it")
+    if event["type"] in VERDICTS:
+        need(preimage.get("verdict") == VERDICTS[event["type"]], f"event {event['seq']}: the other verdict was signed")
+    if event["type"] == "approval.denied":
+        need("grant" in preimage and preimage["grant"] is None, f"event {event['seq']}: a denial was signed with a grant")
+    for name in same:
+        agree = name in preimage and name in data and canonical(preimage[name]) == canonical(data[name])
+        need(agree, f"event {event['seq']}: `{name}` was signed with another value")
     need(enrolled["tenant"] == event["tenant"], f"event {event['seq']}: the passkey is of another tenant")
     need(enrolled["subject"] == event["actor"], f"event {event['seq']}: the passkey is of another person")
+    need(enrolled["enrolled_at"] <= event["at"], f"event {event['seq']}: the passkey was enrolled later")
+    need(enrolled.get("removed_at", event["at"]) >= event["at"], f"event {event['seq']}: the passkey had been removed")
     client_data = from_base64url(evidence["client_data"], "the client data")
     authenticator = from_base64url(evidence["authenticator_data"], "the authenticator data")
-    challenge = sha256(CHALLENGES["approval"], canonical(proof["preimage"]).encode())
+    challenge = sha256(domain, canonical(preimage).encode())
+    need(challenge not in answered, f"event {event['seq']}: the same challenge was answered before")
+    answered.add(challenge)
     stated = json.loads(client_data)
     need(stated.get("type") == "webauthn.get", f"event {event['seq']}: the assertion is no answer to a challenge")
     need(from_base64url(stated.get("challenge"), "the challenge") == challenge, f"event {event['seq']}: another challenge was signed")
+    need(stated.get("crossOrigin") is not True, f"event {event['seq']}: it was signed inside another site's page")
     need(stated.get("origin") == enrolled["origin"], f"event {event['seq']}: the assertion is for another origin")
     need(authenticator[:32] == sha256(enrolled["rp_id"].encode()), f"event {event['seq']}: the assertion is for another site")
     need(len(authenticator) >= 37 and authenticator[32] & 5 == 5, f"event {event['seq']}: the user was not verified")
@@ -522,6 +564,8 @@ class Verifier:
         self.at, self.leaf, self.bridge, self.reached = "", None, None, None
         self.seal_place = self.checkpoint_place = self.sealed_last = 0
         self.newest = None
+        self.brought, self.answered, self.signed, self.checked = {}, (set(), set()), 0, 0
+        self.enrolled, self.gone, self.unclaimed = {}, set(), None
 
     def line(self, number, data):
         match = EVENT_LINE.fullmatch(data)
@@ -530,7 +574,8 @@ class Verifier:
         value = parse_canonical(data)
         kind = value.get("kind") if isinstance(value, dict) else None
         need((kind == "header") == (number == 1), "a header stands on the first line and nowhere else")
-        take = {name: getattr(self, name) for name in ("seal", "checkpoint", "inclusion", "consistency", "blob")}
+        take = {name: getattr(self, name) for name in
+                ("seal", "checkpoint", "inclusion", "consistency", "blob", "enrolment", "assertion")}
         take.update(header=self.begin, key=self.key)
         need(kind in take, f"a line of the kind {kind!r} is not known")
         return take[kind](value)
@@ -587,8 +632,56 @@ class Verifier:
             if kept.size == seq:
                 same = kept.root == self.tree.root() and kept.head == hashed
                 need(same, f"the events 1 to {seq} are not those of the expected checkpoint")
-        if self.enrolments is not None:
-            check_approval(event, self.enrolments)
+        self.person(event)
+
+    def person(self, event):
+        """What people signed: with the approvers that were given, else with those that the bundle brings."""
+        data, self.unclaimed = event["data"], None
+        if event["type"] == "passkey.enrolled":
+            self.enrolled[data.get("credential_id")] = data
+            for lines in (self.enrolments or {}, self.brought):
+                self.agrees(event, lines.get(data.get("credential_id")))
+        if event["type"] == "passkey.removed":
+            self.gone.add(data.get("credential_id"))
+        if event["type"] == "person.revoked":
+            self.gone.add(data.get("subject"))
+        evidence = signed_assertion(event)
+        if evidence is None:
+            late = self.enrolments is not None and event["type"] in SIGNED
+            late = late and (data.get("method") == "passkey" or self.enrolled or any(line["enrolled_at"] < event["at"] for line in self.enrolments.values()))
+            return need(not late, f"event {event['seq']}: nobody's passkey signed it")
+        self.signed, self.unclaimed = self.signed + 1, (event["seq"], evidence)
+        for lines, strict in ((self.enrolments, True), (self.brought, False)):
+            line = None if lines is None else lines.get(evidence.get("credential_id"))
+            if line is None:
+                need(not strict or lines is None, f"event {event['seq']}: the passkey is not among the approvers")
+                continue
+            gone = evidence["credential_id"] in self.gone or line["subject"] in self.gone
+            need(not gone, f"event {event['seq']}: the passkey had been removed")
+            if evidence["credential_id"] in self.enrolled:
+                self.agrees({"seq": event["seq"], "data": self.enrolled[evidence["credential_id"]]}, line)
+            check_signed(event, evidence, line, self.answered[strict])
+            self.checked += not strict
+
+    def agrees(self, event, line):
+        names = ("subject", "algorithm", "rp_id", "origin", "public_key")
+        same = line is None or all(event["data"].get(name) == line[name] for name in names)
+        need(same, f"event {event['seq']}: the enrolment is not the one that the chain has")
+
+    def enrolment(self, value):
+        check_enrolment(value)
+        need(value["tenant"] == self.header["tenant"], "an enrolment is of another tenant")
+        need(value["credential_id"] not in self.brought, "an enrolment stands twice")
+        self.brought[value["credential_id"]] = value
+
+    def assertion(self, value):
+        members(value, (*EVIDENCE, "kind", "seq"), "the assertion")
+        need(is_count(value["seq"]) and all(isinstance(value[name], str) for name in EVIDENCE), "the assertion is malformed")
+        seq, evidence = self.unclaimed or (None, None)
+        self.unclaimed = None
+        need(seq == value["seq"], f"an assertion of event {value['seq']} stands where it cannot")
+        need(evidence == {name: value[name] for name in EVIDENCE}, f"event {seq} holds another assertion")
+        need(value["credential_id"] in self.brought, "the enrolment that an assertion needs does not stand before it")
 
     def seal(self, value):
         members(value, ("heads", "key", "kind", "signature"), "the seal")
@@ -704,7 +797,7 @@ def verify_bundle(file, pins=(), expected=(), enrolments=None):
 def read_enrolments(path):
     with open(path, "rb") as file:
         lines = [parse_canonical(line[:-1]) for line in file]
-    return {line["credential_id"]: line for line in lines}
+    return {check_enrolment(line)["credential_id"]: line for line in lines}
 
 
 def main():
@@ -740,7 +833,8 @@ def verify_file(path, pins, expected, enrolments):
         return 2
     pinned = "" if pins else "; no key was pinned: the evidence agrees with itself"
     events = f"events {found.header['first']} to {found.last}, covered by a checkpoint to {found.covered}"
-    print(f"verified  {path}: {found.header['tenant']}, {events}{pinned}")
+    people = f", {found.checked} of {found.signed} signed decisions checked with passkeys of the bundle" if found.signed else ""
+    print(f"verified  {path}: {found.header['tenant']}, {events}{people}{pinned}")
     return 0
 
 

@@ -199,7 +199,9 @@ describe("an auditor with the enrolled passkeys", () => {
   });
 
   test("finds the host's word after the first passkey, also where the chain before is not there", () => {
-    const early = events.find(({ type, data }) => type === "approval.denied" && data["method"] === "host") as ParsedEvent;
+    const early = events.find(
+      ({ type, data }) => type === "approval.denied" && data["method"] === "host",
+    ) as ParsedEvent;
     const at = "2999-01-01T00:00:00.000Z";
     const run = assertionCheck(enrolments).begin(tenant.id);
     expect(run.event(early, "")).toEqual([]);

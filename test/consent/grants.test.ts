@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import type { RunId } from "#src/base/ids.ts";
 import { sha256Hex } from "#src/crypto/hash.ts";
 import { startInstance, type TestInstance } from "#test/support/composed.ts";
 import { rejection } from "#test/support/scenario.ts";
@@ -37,6 +38,7 @@ const CALL: TestCall = { method: "DELETE", path: "/a", query: "x=1", body: "the 
 const asking = (annotations: string): string =>
   `${PERMIT_ALL} @id("ask") ${annotations} forbid (principal, action in Action::"tier:write", resource)
     unless { context.writ.cosigned };`;
+const CALL_IN: TestCall = { method: "POST", path: "/outside", body: "one" };
 const WRITE: TestCall = { method: "POST", path: "/a", body: "one" };
 
 async function ask(call = CALL, who = agent, connection = "api"): Promise<string> {
@@ -126,6 +128,80 @@ describe("a grant", () => {
     await instance.services.approvals.revoke(tenant.id, owner.subject, approval);
     expect(await outcomeOf(WRITE)).toBe("step_up");
     expect(await instance.services.approvals.show(tenant.id, approval)).toMatchObject({ state: "revoked" });
+  });
+});
+
+describe("a grant for a run", () => {
+  const { create, end, pause } = {
+    create: (parent?: string) => instance.services.runs.create(agent.principal, parent === undefined ? {} : { parent }),
+    end: (run: string) => instance.services.runs.end(agent.principal, run, "completed"),
+    pause: (run: string) => instance.services.runs.pause(tenant.id, owner.subject, run),
+  };
+  const inRun = async (run?: RunId, call = WRITE) => {
+    const outcome = await instance.services.decider.decide({
+      principal: agent.principal,
+      call: {
+        connection: "api",
+        method: call.method ?? "GET",
+        path: call.path,
+        query: "",
+        headers: [],
+        body: { hash: async () => sha256Hex(String(call.body)), bytes: async () => Buffer.from(String(call.body)) },
+      },
+      claimed: {},
+      ...(run === undefined ? {} : { run }),
+    });
+    return outcome.decision === "step_up" ? outcome.approval.id : outcome.decision;
+  };
+
+  test("covers it and what is below it, as often as it likes, and nothing else", async () => {
+    await tenant.policies(asking(`@grant("run")`));
+    const [run, other] = [await create(), await create()];
+    const child = await create(run.id);
+    const approval = await inRun(run.id);
+    const decided = await owner.decide(approval, { grant: { run: true } });
+    expect(decided).toMatchObject({ remaining: null, grant: { run: run.id, uses: null } });
+    const [event] = await eventsOf("approval.approved");
+    expect(event?.data).toMatchObject({ preimage: { grant: { run: run.id } } });
+    for (const id of [run.id, run.id, child.id]) expect(await inRun(id)).toBe("allow");
+    expect(await inRun(run.id, { ...WRITE, body: "another" })).toMatch(/^apr_/);
+    for (const id of [other.id, undefined]) expect(await inRun(id)).toMatch(/^apr_/);
+    await pause(run.id);
+    expect(await rejection(inRun(child.id))).toBe("run_not_active");
+    await instance.services.runs.resume(tenant.id, owner.subject, run.id);
+    await end(run.id);
+    expect(await rejection(inRun(run.id))).toBe("run_ended");
+  });
+
+  test("is what the policies leave, in a run alone, and ends after a day", async () => {
+    const run = await create();
+    await tenant.policies(asking(`@grant("until:1h")`));
+    const approval = await inRun(run.id);
+    expect(await rejection(owner.decide(approval, { grant: { run: true } }))).toBe("grant_refused");
+    await tenant.policies(asking(`@grant("run, uses:3, resource")`));
+    expect(await rejection(owner.decide(await inRun(undefined, CALL_IN), { grant: { run: true } }))).toBe(
+      "grant_refused",
+    );
+    const second = await inRun(run.id, { ...WRITE, body: "second" });
+    for (const seconds of [86_401, 0]) {
+      expect(await rejection(owner.decide(second, { grant: { run: true, seconds } }))).toBe("grant_refused");
+    }
+    await owner.decide(second, { grant: { run: true, scope: "resource" } });
+    expect(await inRun(run.id, { ...WRITE, body: "whatever" })).toBe("allow");
+    await tenant.policies(asking(`@grant("uses:3, resource, until:1d")`));
+    expect(await inRun(run.id, { ...WRITE, body: "whatever" })).toMatch(/^apr_/);
+    await tenant.policies(asking(`@grant("run, resource")`));
+    expect(await inRun(run.id, { ...WRITE, body: "else" })).toBe("allow");
+    instance.clock.advance(86_400_000);
+    expect(await inRun(run.id, { ...WRITE, body: "third" })).toMatch(/^apr_/);
+  });
+
+  test("counted ends with its last use, also when they come at once", async () => {
+    await tenant.policies(asking(`@grant("run")`));
+    const run = await create();
+    await owner.decide(await inRun(run.id), { grant: { run: true, uses: 2 } });
+    const outcomes = await Promise.all(Array.from({ length: 6 }, () => inRun(run.id)));
+    expect(outcomes.filter((outcome) => outcome === "allow")).toHaveLength(2);
   });
 });
 

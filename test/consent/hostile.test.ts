@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { systemClock } from "#src/base/clock.ts";
+import { isWritError } from "#src/base/errors.ts";
 import { newId } from "#src/base/ids.ts";
 import { CHALLENGE_MS, createChallenges, MAX_WAITING_EACH } from "#src/consent/challenges.ts";
+import { createCeremonies, createOpenCeremonies, MAX_OPEN_EACH } from "#src/consent/passkey-ceremonies.ts";
 import { systemIdSource } from "#src/crypto/random.ts";
 import { startInstance, type TestInstance } from "#test/support/composed.ts";
 import { rejection } from "#test/support/scenario.ts";
@@ -55,7 +57,11 @@ const show = (approval: string) => instance.services.approvals.show(tenant.id, a
 describe("a yes of somebody who is no approver any more", () => {
   const LOSSES: readonly (readonly [string, string, (person: TestPerson) => Promise<void>])[] = [
     ["who was revoked", "", (person) => instance.services.people.revoke(tenant.id, asOwner(), person.id)],
-    ["who lost the role", "", (person) => instance.services.people.setRoles(tenant.id, asOwner(), person.id, ["member"])],
+    [
+      "who lost the role",
+      "",
+      (person) => instance.services.people.setRoles(tenant.id, asOwner(), person.id, ["member"]),
+    ],
     [
       "who left the group",
       `@approvers("security")`,
@@ -94,6 +100,28 @@ describe("a person behind the agent", () => {
     await agents.setOwner(tenant.id, owner.subject, agent.agent.id, owner.id);
     expect(await outcomeOf(second)).toBe("step_up");
     await agents.setOwner(tenant.id, owner.subject, agent.agent.id, null);
+    expect(await outcomeOf(second)).toBe("response");
+  });
+});
+
+describe("a person whose device acts for the agent", () => {
+  test("does not vouch for it, and a yes that they gave to the agent itself does not cover their device", async () => {
+    await tenant.policies(asking(`@grant("uses:9")`));
+    const { principal, ...rest } = await tenant.key(agent);
+    const onDevice = {
+      ...rest,
+      principal: { ...principal, device: { id: newId("device", systemIdSource), person: owner.id } },
+    };
+    const asked = await tenant.authorize(onDevice, "api", WRITE);
+    if (asked.decision !== "step_up") throw new Error(asked.decision);
+    expect(await rejection(owner.decide(asked.approval.id))).toBe("self_approval");
+    const colleague = await enrolPerson(instance, tenant, owner, ["approver"]);
+    await colleague.decide(asked.approval.id, { grant: { uses: 2 } });
+    expect((await tenant.authorize(onDevice, "api", WRITE)).decision).toBe("allow");
+
+    const second = { ...WRITE, body: "second" };
+    await owner.decide(await ask(second), { grant: { uses: 9 } });
+    expect((await tenant.authorize(onDevice, "api", second)).decision).toBe("step_up");
     expect(await outcomeOf(second)).toBe("response");
   });
 });
@@ -159,6 +187,19 @@ describe("an emergency grant", () => {
 
 describe("challenges that wait", () => {
   const ids = systemIdSource;
+  const clientData = ({ type, challenge }: { type: string; challenge: Uint8Array }) =>
+    Buffer.from(
+      JSON.stringify({ type, challenge: Buffer.from(challenge).toString("base64url"), origin: "http://localhost" }),
+    ).toString("base64url");
+  const taken = (act: () => unknown): boolean => {
+    try {
+      act();
+      return true;
+    } catch (error) {
+      if (isWritError(error, "passkey_refused")) return false;
+      throw error;
+    }
+  };
   const answer = (challenge: Uint8Array) => ({
     response: {
       clientDataJSON: Buffer.from(JSON.stringify({ challenge: Buffer.from(challenge).toString("base64url") })).toString(
@@ -183,6 +224,41 @@ describe("challenges that wait", () => {
     expect(() => challenges.take(tenant.id, flooder, answer(newest.challenge), now)).toThrow();
     const late = challenges.issue(tenant.id, victim, { nonce: "late" }, 2, now);
     expect(() => challenges.take(tenant.id, victim, answer(late.challenge), now + CHALLENGE_MS)).toThrow();
+  });
+
+  test("to enrol are a link's or session's own", () => {
+    const clock = { now: () => 1_800_000_000_000 };
+    const ceremonies = createCeremonies<{ link: string }>(ids, clock, ({ link }) => link);
+    const answerOf = (challenge: Uint8Array) => clientData({ type: "webauthn.create", challenge });
+    const victim = ceremonies.begin({ link: "victim" });
+    const flood = Array.from({ length: 3 * MAX_OPEN_EACH }, () => ceremonies.begin({ link: "flooder" }));
+    expect(ceremonies.take(answerOf(victim)).subject).toEqual({ link: "victim" });
+    const good = flood.filter((challenge) => taken(() => ceremonies.take(answerOf(challenge))));
+    expect(good).toEqual(flood.slice(-MAX_OPEN_EACH));
+  });
+
+  test("to sign in are of this process, for five minutes, answered once, and nobody can make or stretch one", () => {
+    let now = 1_800_000_000_000;
+    const clock = { now: () => now };
+    const ceremonies = createOpenCeremonies(ids, clock);
+    const challenge = ceremonies.begin();
+    const answerOf = (bytes: Uint8Array) => clientData({ type: "webauthn.get", challenge: bytes });
+    for (let at = 0; at < challenge.length; at += 1) {
+      const changed = Uint8Array.from(challenge);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      expect([at, taken(() => ceremonies.read(answerOf(changed)))]).toEqual([at, false]);
+    }
+    for (const other of [challenge.slice(1), challenge.slice(0, -1), new Uint8Array(), new Uint8Array(56)]) {
+      expect(taken(() => ceremonies.read(answerOf(other)))).toBe(false);
+    }
+    expect(taken(() => createOpenCeremonies(ids, clock).read(answerOf(challenge)))).toBe(false);
+    const both = [ceremonies.read(answerOf(challenge)), ceremonies.read(answerOf(challenge))] as const;
+    expect(taken(() => ceremonies.spend(both[0]))).toBe(true);
+    expect(taken(() => ceremonies.spend(both[1]))).toBe(false);
+    expect(taken(() => ceremonies.read(answerOf(challenge)))).toBe(false);
+    const late = ceremonies.begin();
+    now += 300_000;
+    expect(taken(() => ceremonies.read(answerOf(late)))).toBe(false);
   });
 
   test("to show the passkey again outlast any number of strangers who begin to sign in", async () => {

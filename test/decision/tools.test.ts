@@ -149,6 +149,12 @@ describe("file gates", () => {
     ["an edit of the agent's own hooks", "Edit", { file_path: "/srv/app/.claude/settings.json" }],
     ["a patch", "apply_patch", { input: "*** Begin Patch\n*** Update File: .env\n*** End Patch" }],
     ["a redirection", "Bash", { command: "echo x >> .writ/files" }],
+    ["a file that is looked for", "Bash", { command: "find . -name .env -exec cat {} +" }],
+    ["a file in a commit", "Bash", { command: "git show HEAD:.env" }],
+    ["a file of an archive", "Bash", { command: "tar -cf x.tar .env" }],
+    ["a key of another program", "Bash", { command: "openssl rsa -in server.key" }],
+    ["a home that is packed", "Bash", { command: "tar czf /tmp/x.tgz ~" }],
+    ["all that is below the root", "Bash", { command: "grep -r token /" }],
     ["a search in it", "Grep", { pattern: "x", path: "/srv/app/.env" }],
     ["a pattern of the tool's own", "Glob", { pattern: "/home/me/.ssh/*" }],
   ];
@@ -164,6 +170,20 @@ describe("file gates", () => {
     const { ask } = await stage();
     const outcome = await ask("Bash", { command: 'cat "$FILE"' });
     expect([outcome.decision, codes(outcome)[0]]).toEqual(["step_up", "tool_needs_person"]);
+    for (const command of ["printf '.e%s' nv | xargs cat", "echo .env | xargs cat", "cat list | xargs head"]) {
+      expect([command, (await ask("Bash", { command })).decision]).toEqual([command, "step_up"]);
+    }
+    for (const command of [
+      "find src -name '*.ts' | xargs grep -n foo",
+      "find . -type f -exec wc -l {} +",
+      "git ls-files | sort | xargs wc -l",
+      "rg -l foo | xargs head",
+      "git diff --stat HEAD~1",
+      "git log --oneline -5 -- src/index.ts",
+      "cat package.json | head",
+    ]) {
+      expect([command, (await ask("Bash", { command })).decision]).toEqual([command, "allow"]);
+    }
   });
 
   test("hold what the host found for a name, and what it found in place of a pattern", async () => {
@@ -303,4 +323,28 @@ describe("the tool matrix", () => {
     expect((await get()).decision).toBe("allow");
     expect(codes(await get())).toContain("forbidden_by_policy");
   });
+});
+
+test("decisions about tools are decided again from what is recorded, and explained", async () => {
+  const { tenant, agent, ask } = await stage();
+  const { toolMatrices, replays, explanations, instance: own } = instance.services;
+  await toolMatrices.set(tenant.id, own.operator, { tool: "Read", window: { calls: 1, seconds: 60 } });
+  const closed = await ask("Bash", { command: "cat .env" });
+  for (const [name, input] of [
+    ["Bash", { command: "ls" }],
+    ["Bash", { command: "rm -rf /" }],
+    ["Bash", { command: 'cat "$X"' }],
+    ["Read", { file_path: "a" }],
+    ["Read", { file_path: "a" }],
+    ["Nothing", {}],
+    ["Bash", {}],
+  ] as const) {
+    await ask(name, input);
+  }
+  const { differences, ...report } = await replays.replay(tenant.id, "recorded", 0);
+  expect(differences).toEqual([]);
+  expect(report).toMatchObject({ replayed: 8, reproduced: 8, changed: 0, failed: 0 });
+  const asked = { decision: closed.decisionId, policies: "recorded" } as const;
+  const explained = await explanations.ofDecision(tenant.id, agent.principal.subject, asked, {});
+  expect(JSON.stringify(explained)).toContain("writ.tool-gates");
 });

@@ -5,7 +5,7 @@ import { cleanUp } from "#test/support/binary.ts";
 import { type Device, describeBrowser, makeDevice, startBrowser } from "#test/support/browser.ts";
 import { furnish, type PagesWorld, startPagesWorld } from "#test/support/pages-world.ts";
 
-const LONG = 120_000;
+const LONG = 240_000;
 const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 /** Where names are free, they are this; where they are not, the text is what agents claim and send. */
 const HOSTILE = `"><img src=x onerror="document.title='owned'"><script>document.title='owned'</script>\u202e`;
@@ -22,7 +22,7 @@ describeBrowser("every admin page, in a browser", () => {
 
   beforeAll(async () => {
     [world, browser] = await Promise.all([startPagesWorld(), startBrowser()]);
-    const { approval } = await furnish(world, { agent: "builder", purpose: HOSTILE });
+    const { approval, run, code } = await furnish(world, { agent: "builder", purpose: HOSTILE });
     owner = await makeDevice(browser, world.origin);
     owner.page.setDefaultTimeout(15_000);
     await owner.page.goto(await world.setupPath());
@@ -45,6 +45,7 @@ describeBrowser("every admin page, in a browser", () => {
       "/policies/versions/1",
       "/policies/templates",
       "/policies/builder",
+      "/policies/tests",
       "/policies/explain",
       "/policies/replay",
       "/policies/shadow",
@@ -56,6 +57,12 @@ describeBrowser("every admin page, in a browser", () => {
       "/settings",
       "/emergency",
       "/notifications",
+      "/checkpoints",
+      "/runs",
+      `/runs/${run}`,
+      "/devices",
+      `/devices?code=${code}`,
+      "/tools",
     ];
   }, LONG);
 
@@ -117,7 +124,7 @@ describeBrowser("every admin page, in a browser", () => {
       const { page } = owner;
       for (const path of paths) {
         await page.goto(path);
-        expect(await page.title()).not.toContain("owned");
+        expect(await page.title()).toEndWith(" · Writ");
         expect(await page.locator("img[src=x]").count()).toBe(0);
       }
       await page.goto("/people");

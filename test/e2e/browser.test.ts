@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { cleanUp } from "#test/support/binary.ts";
 import { type Device, describeBrowser, makeDevice, startBrowser } from "#test/support/browser.ts";
-import { type PagesWorld, STORY_POLICY, startPagesWorld } from "#test/support/pages-world.ts";
+import { askToPair, type PagesWorld, STORY_POLICY, startPagesWorld } from "#test/support/pages-world.ts";
 
 const LONG = 90_000;
 
@@ -140,13 +140,15 @@ describeBrowser("the first day of a new user, in a browser", () => {
       expect([read.status, key, await read.text()]).toEqual([200, key, expect.stringContaining("GET /reports/1")]);
       const body = JSON.stringify({ title: "Weekly report" });
       const json = { "content-type": "application/json" };
-      const stopped = await world.call(key, "POST", "files/reports", body, json);
+      const said = { "writ-context": JSON.stringify({ purpose: "the Monday mail" }) };
+      const stopped = await world.call(key, "POST", "files/reports", body, { ...json, ...said });
       expect(stopped.status).toBe(403);
       expect(await stopped.json()).toMatchObject({ code: "step_up_required" });
       // Nobody reloads: the stream says it.
       await page.click("a.ask");
       await page.waitForURL("**/approvals/apr_*");
       expect(await page.textContent("#approval")).toContain("Weekly report");
+      expect(await page.textContent(".claim")).toBe("the Monday mail");
       await page.fill("#decide-comment", "looks right");
       await page.click("text=Approve with passkey");
       await page.waitForSelector("#approval .badge:has-text('approved')");
@@ -194,6 +196,63 @@ describeBrowser("the first day of a new user, in a browser", () => {
       await page.waitForURL("**/policies/explain?decision=*");
       await page.click("button:has-text('Explain')");
       await page.waitForSelector("text=What decided");
+    },
+    LONG,
+  );
+
+  test(
+    "new events show by themselves until one stops that",
+    async () => {
+      const { page } = owner;
+      await page.goto("/events?type=decision");
+      const newest = async () => Number(await page.getAttribute("#events", "data-newest"));
+      const before = await newest();
+      await (await world.call(key, "GET", "files/reports/live")).text();
+      await page.waitForSelector("#events tr.fresh:has-text('/reports/live')");
+      expect(await newest()).toBeGreaterThan(before);
+      expect(await page.textContent("[data-follow] [role=status]")).toBe("One new event.");
+      await page.click("[data-follow] button");
+      expect(await page.getAttribute("[data-follow] button", "aria-pressed")).toBe("false");
+      const paused = await newest();
+      await (await world.call(key, "GET", "files/reports/later")).text();
+      await page.waitForTimeout(4000);
+      expect(await newest()).toBe(paused);
+      await page.click("[data-follow] button");
+      await page.waitForSelector("#events tr.fresh:has-text('/reports/later')");
+    },
+    LONG,
+  );
+
+  test(
+    "policies are tested on their page, and a failure says why",
+    async () => {
+      const { page } = owner;
+      await page.goto("/policies/tests");
+      await page.click("text=Run the tests");
+      await page.waitForSelector("text=All 2 came out as expected");
+      const file = await page.inputValue("#tests-tests");
+      await page.fill("#tests-tests", file.replace('"allow"', '"deny"'));
+      await page.click("text=Run the tests");
+      await page.waitForSelector("#tests .notice.bad");
+      expect(await page.textContent("#outcome tbody tr:first-child")).toContain("reading is free");
+    },
+    LONG,
+  );
+
+  test(
+    "a machine is paired by the code that it shows, with the passkey, and revoked",
+    async () => {
+      const { page } = owner;
+      await page.goto("/devices");
+      await page.fill("#pair-code", (await askToPair(world, "workbench")).toLowerCase());
+      await page.click("text=Look it up");
+      await page.waitForSelector("text=Is this your machine?");
+      await page.check("text=builder");
+      await page.click("text=Confirm with passkey");
+      await page.waitForSelector("text=workbench is paired");
+      await page.click("#devices button:has-text('Revoke')");
+      await page.click("dialog[open] >> text=Continue");
+      await page.waitForSelector("#devices .badge:has-text('revoked')");
     },
     LONG,
   );

@@ -157,7 +157,10 @@ describe("the kill switch in its routes", () => {
     expect((await owner.ask("POST", "/v1/admin/stop", { body: { target: "agent" } })).status).toBe(400);
     const lifting = { body: { target: "agent", name: "helper" } };
     // Whoever has no more than a stolen cookie stops what they like, and lets nothing go on.
-    const stolen = await owner.ask("POST", "/v1/admin/stop/lifting", { ...lifting, headers: { "writ-reauthentication": "" } });
+    const stolen = await owner.ask("POST", "/v1/admin/stop/lifting", {
+      ...lifting,
+      headers: { "writ-reauthentication": "" },
+    });
     expect(stolen.json.code).toBe("reauthentication_required");
     const lifted = await owner.ask("POST", "/v1/admin/stop/lifting", lifting);
     expect(lifted.json.stops).toEqual([]);

@@ -116,6 +116,8 @@ describe("the specification's examples", () => {
     const body = { subject: ALICE, action: READ, resource: document("1") };
     expect((await examples.ask("evaluations", body)).json).toEqual({ decision: true });
     expect((await examples.ask("evaluations", { ...body, evaluations: [] })).json).toEqual({ decision: true });
+    const bare = await examples.ask("evaluations", { ...body, subject: undefined, evaluations: [] });
+    expect([bare.status, bare.json.field]).toEqual([400, "subject"]);
   });
 
   test("searches for subjects, resources and actions", async () => {
@@ -133,6 +135,28 @@ describe("the specification's examples", () => {
     expect((await examples.ask("search/action", actions)).json).toEqual({
       results: [{ name: "can_read" }, { name: "can_write" }],
     });
+  });
+
+  test("actions are found whatever policies say of them", async () => {
+    const wide = await stand();
+    await wide.schema(`entity user; entity account; action look, "tier-less";
+      action can_read, can_write in [look] appliesTo { principal: [user], resource: [account], context: { writ: Writ } };
+      action can_close appliesTo { principal: [user], resource: [account], context: { writ: Writ } };`);
+    const actionsOf = async (policy: string) => {
+      await wide.policies(policy);
+      const asked = { subject: ALICE, resource: { type: "account", id: "123" } };
+      return (await wide.ask("search/action", asked)).json.results.map(({ name }: { name: string }) => name);
+    };
+    expect(await actionsOf("permit (principal is user, action, resource);")).toEqual([
+      "can_close",
+      "can_read",
+      "can_write",
+    ]);
+    expect(await actionsOf('permit (principal is user, action in Action::"look", resource);')).toEqual([
+      "can_read",
+      "can_write",
+    ]);
+    expect(await actionsOf("")).toEqual([]);
   });
 
   test("pages go on where the one before ended, and belong to one search", async () => {
@@ -153,7 +177,11 @@ describe("the specification's examples", () => {
   });
 
   test("the metadata names every endpoint", async () => {
-    const { status, json } = await edge.ask("GET", "/.well-known/authzen-configuration");
+    const { status, json, headers } = await edge.ask("GET", "/.well-known/authzen-configuration");
+    expect([headers.get("content-type"), headers.get("cache-control")]).toEqual([
+      "application/json",
+      "public, max-age=300",
+    ]);
     expect([status, json]).toEqual([
       200,
       {

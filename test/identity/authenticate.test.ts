@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { createSigner } from "#src/crypto/ed25519.ts";
+import { sha256 } from "#src/crypto/hash.ts";
+import { issueToken } from "#src/crypto/tokens.ts";
 import { didOfSigner } from "#src/ucan/did-key.ts";
 import { startInstance, type TestInstance } from "#test/support/composed.ts";
 import { rejection } from "#test/support/scenario.ts";
@@ -80,6 +82,38 @@ describe("a credential", () => {
     expect(await prove(agent.key)).toBe("unauthenticated");
     await tokens.revoke(tenant.id, operator(), agent.principal.token);
     expect((await instance.events(tenant)).filter(({ type }) => type === "key.revoked")).toHaveLength(1);
+  });
+
+  test("that was asked for before it existed is good from the moment that it does", async () => {
+    let drawn = 0;
+    const from = Date.now();
+    const ids = {
+      now: () => from,
+      random: (length: number) => {
+        drawn += 1;
+        const bytes = [0, 1, 2, 3, 4, 5, 6, 7].map((part) => sha256(`${drawn} ${part}`));
+        return Uint8Array.from(bytes.flatMap((part) => [...part])).slice(0, length);
+      },
+    };
+    const known = await startInstance({ ids });
+    try {
+      const home = await known.tenant("home");
+      const helper = await home.agent();
+      const { authenticator, tokens, instance: self } = known.services;
+      for (let round = 0; round < 20; round += 1) {
+        const before = drawn;
+        const { text } = issueToken("agent", ids);
+        drawn = before;
+        expect(await rejection(authenticator.authenticate(text, "127.0.0.1"))).toStartWith("unauthenticated");
+        const asking = [0, 1, 2].map(() => authenticator.authenticate(text, "127.0.0.1").catch(() => undefined));
+        const issued = await tokens.issue(home.id, self.operator, { kind: "agent", agent: helper.agent.id });
+        await Promise.all(asking);
+        expect(issued.text).toBe(text);
+        expect(await authenticator.authenticate(text, "127.0.0.1")).toMatchObject({ kind: "agent", tenant: home.id });
+      }
+    } finally {
+      await known.stop();
+    }
   });
 
   test("of a disabled agent is not told apart before its secret is right", async () => {

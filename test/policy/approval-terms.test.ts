@@ -21,7 +21,7 @@ describe("the terms of an approval", () => {
       approvers: [["owner", "security"]],
       comment: true,
       escalation: { seconds: 600, group: "admin" },
-      grants: { uses: 10, seconds: 3600, resource: true },
+      grants: { uses: 10, seconds: 3600, resource: true, run: false },
     });
   });
 
@@ -38,8 +38,10 @@ describe("the terms of an approval", () => {
       approvers: [["owner"], ["security"]],
       comment: true,
       escalation: { seconds: 3600, group: "b" },
-      grants: { uses: 3, seconds: 3600, resource: false },
+      grants: { uses: 3, seconds: 3600, resource: false, run: false },
     });
+    expect(readApprovalTerms([], [{ grant: "run,resource" }, { grant: "run" }])?.grants).toMatchObject({ run: true });
+    expect(readApprovalTerms([], [{ grant: "run" }, { grant: "uses:9" }])?.grants).toMatchObject({ run: false });
     const withSilent = readApprovalTerms([], [{ grant: "uses:10,until:1h,resource" }, {}]);
     expect(withSilent?.grants).toEqual(PLAIN_TERMS.grants);
   });
@@ -51,7 +53,21 @@ describe("the terms of an approval", () => {
     ["escalate", ["", "10m", "10m:", ":a", "0m:a", "10x:a", "10m:a:b", "31d:a", "999999d:a"]],
     [
       "grant",
-      ["", "uses", "uses:0", "uses:1001", "uses:x", "until:", "until:0s", "until:31d", "forever", "once,", "uses:1:2"],
+      [
+        "",
+        "uses",
+        "uses:0",
+        "uses:1001",
+        "uses:x",
+        "until:",
+        "until:0s",
+        "until:31d",
+        "forever",
+        "once,",
+        "uses:1:2",
+        "run:1",
+        "Run",
+      ],
     ],
   ])("refuse a malformed @%s", (name, values) => {
     for (const value of values) {
@@ -67,7 +83,7 @@ describe("the terms of an approval", () => {
   });
 
   test("never widen when another policy speaks, whatever it says", () => {
-    const part = fc.constantFrom("once", "resource", "uses:2", "uses:7", "until:5m", "until:2h");
+    const part = fc.constantFrom("once", "resource", "run", "uses:2", "uses:7", "until:5m", "until:2h");
     const annotations = fc.record(
       {
         quorum: fc.integer({ min: 1, max: 10 }).map(String),

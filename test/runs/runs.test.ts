@@ -126,6 +126,45 @@ describe("a run", () => {
     expect(calls).toBe(before);
   });
 
+  test("is what a writ that was granted in it is good in", async () => {
+    const [run, another] = [await open(), await open()];
+    const asked = { call: { connection: "api", method: "GET", path: "/w" }, run };
+    const { writ } = (await ask("POST", "/v1/authorize", asked)).json;
+    const use = (headers: Record<string, string>) => edge.ask("GET", "/v1/proxy/api/w", { token: writ, headers });
+    expect((await use({ "writ-run": another })).json.code).toBe("writ_mismatch");
+    expect((await use({ "writ-run": run })).text).toBe("fine");
+    expect((await use({})).text).toBe("fine");
+    const { json } = await edge.ask("GET", "/v1/audit/events?type=writ.used&limit=1", { token: home.admin });
+    expect(json.events[0].data.run).toBe(run);
+    await admin("POST", `/${run}/pause`);
+    expect((await use({})).json.code).toBe("writ_revoked");
+    await admin("POST", `/${run}/resumption`);
+    expect((await use({})).text).toBe("fine");
+  });
+
+  test("is what policies may ask for, at the decision and at the use", async () => {
+    const source = `@id("in-a-run") permit (principal, action, resource) when { context.writ has run && context.writ.run has calls && context.writ.run.calls < 2 };`;
+    const put = await edge.operate("PUT", "/v1/admin/policies", {
+      body: { source },
+      headers: { "writ-tenant": "acme" },
+    });
+    expect(put.json.active).toBe(true);
+    const decide = async (run?: string) => {
+      const stated = { command: "/http/api/get", resource: { type: "Http::Endpoint", id: "/x" } };
+      const body = { ...stated, ...(run === undefined ? {} : { run }) };
+      return (await ask("POST", "/v1/authorize", body, other.key)).json;
+    };
+    expect((await decide()).decision).toBe("deny");
+    const run = await open({}, other.key);
+    const { writ, decision } = await decide(run);
+    expect(decision).toBe("allow");
+    // Decided again with the run in it: allowed, and nobody is there to take the call.
+    expect((await edge.ask("GET", "/v1/proxy/api/x", { token: writ })).json.code).toBe("upstream_failed");
+    expect((await decide(run)).decision).toBe("allow");
+    expect((await decide(run)).decision).toBe("deny");
+    expect((await edge.ask("GET", "/v1/proxy/api/x", { token: writ })).json.code).toBe("writ_mismatch");
+  });
+
   test("ends once for two who end it at the same time", async () => {
     for (let round = 0; round < 5; round += 1) {
       const run = await open();
@@ -218,6 +257,17 @@ describe("runs below a run", () => {
     await Bun.sleep(350);
     expect((await call(run)).json.reasons[0].code).toBe("limit_reached");
     expect((await ask("POST", "/v1/runs", { limits: { until } })).json.code).toBe("invalid_argument");
+    const child = await open({ limits: { until: new Date(Date.now() + 200).toISOString() } });
+    const stream = await fetch(`${edge.url}/v1/proxy/api/slow`, {
+      headers: { authorization: `Bearer ${home.key}`, "writ-run": child },
+    });
+    const reader = stream.body?.getReader();
+    await reader?.read();
+    await Bun.sleep(250);
+    const { tenantId } = await edge.app.services.tenants.show("default");
+    expect(await edge.app.services.runs.endOverdue(tenantId)).toBe(2);
+    expect((await reader?.read().catch(() => ({ done: true })))?.done).toBe(true);
+    expect((await ask("GET", `/v1/runs/${run}`)).json.state).toBe("cancelled");
   });
 
   test("stop with it", async () => {

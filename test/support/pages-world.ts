@@ -1,3 +1,6 @@
+import { toBase64Url } from "#src/base/bytes.ts";
+import { createSigner } from "#src/crypto/ed25519.ts";
+import { randomBytes } from "#src/crypto/random.ts";
 import { freePort, type RunningServer } from "./binary.ts";
 import { createInstance, type Instance } from "./instance.ts";
 import { echo, startUpstream, type TestUpstream } from "./upstream.ts";
@@ -64,7 +67,7 @@ export async function startPagesWorld(): Promise<PagesWorld> {
 export async function furnish(
   world: PagesWorld,
   names: { readonly agent: string; readonly purpose: string },
-): Promise<{ readonly key: string; readonly approval: string }> {
+): Promise<{ readonly key: string; readonly approval: string; readonly run: string; readonly code: string }> {
   const { instance, upstream } = world;
   await instance.ask(
     ["connection", "create", "files", "--connector", "http", "--url", upstream.origin, "--auth", "bearer"],
@@ -73,6 +76,8 @@ export async function furnish(
   await instance.ask(["agent", "create", names.agent, "--group", "ci"]);
   await instance.ask(["agent", "create", "researcher", "--group", "research"]);
   const { key } = await instance.ask(["key", "create", names.agent, "--name", "runner"]);
+  await instance.ask(["tools", "set", "WebFetch", "--tier", "write", "--per-run", "20", "--approval", "always"]);
+  await instance.ask(["files", "rule", "add", "noAccess", "~/.config/secret/**"]);
   await instance.ask(["policy", "put", "-", "--message", "reads are free, writes ask a person"], STORY_POLICY);
   const agentKey = String(key);
   for (let count = 0; count < 6; count += 1) await world.call(agentKey, "GET", `files/reports/${count}`);
@@ -93,5 +98,41 @@ export async function furnish(
     },
   );
   const problem = (await asked.json()) as { readonly approval: { readonly id: string } };
-  return { key: agentKey, approval: problem.approval.id };
+  await instance.ask(["audit", "checkpoint"]);
+  const code = await askToPair(world, "laptop");
+  return { key: agentKey, approval: problem.approval.id, run: await work(world, agentKey, names.purpose), code };
+}
+
+/** A run with a call in it and what became of that; its id. */
+async function work(world: PagesWorld, key: string, workItem: string): Promise<string> {
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+  const ask = async (path: string, body: object): Promise<Readonly<Record<string, unknown>>> => {
+    const answer = await fetch(world.server.address + path, { method: "POST", headers, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
+    return (await answer.json()) as Readonly<Record<string, unknown>>;
+  };
+  const route = { auth_lane: "subscription", cost_lane: "company", cli: "coder", version: "1.2.0" };
+  const { id } = await ask("/v1/runs", { work_item: workItem, level: "observed", route, limits: { max_calls: 50 } });
+  const read = await world.call(key, "GET", "files/reports/1", undefined, { "writ-run": String(id) });
+  await read.text();
+  await ask(`/v1/runs/${String(id)}/receipts`, {
+    tool: "Read",
+    tier: "read",
+    inputs: { path: workItem },
+    output: { summary: "a report", bytes: 1200 },
+    duration_ms: 42,
+    success: true,
+  });
+  return String(id);
+}
+
+/** A machine that asks to be paired, and the code that it shows. */
+export async function askToPair(world: PagesWorld, name: string): Promise<string> {
+  const { publicKey } = createSigner(randomBytes(32));
+  const answer = await fetch(`${world.server.address}/v1/devices/pairings`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ public_key: toBase64Url(publicKey), name }),
+  });
+  return String(((await answer.json()) as Readonly<Record<string, unknown>>)["code"]);
 }

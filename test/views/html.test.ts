@@ -84,6 +84,13 @@ describe("a text in a template", () => {
   test("that turns direction is shown as what it is", () => {
     expect(html`<p>${"in\u202evoice"}</p>`.toString()).toBe("<p>in[U+202E]voice</p>");
   });
+
+  test("that nobody sees is shown as what it is, and what is seen stays", () => {
+    const hidden = "a\u200bb\u2060\ufeff\u{e0041}\u{e0100}";
+    expect(html`<pre>${hidden}</pre>`.toString()).toBe("<pre>a[U+200B]b[U+2060][U+FEFF][U+E0041][U+E0100]</pre>");
+    const seen = "na\u00efve \u2764\ufe0f \u{1f469}\u200d\u{1f4bb} \u0645\u06cc\u200c\u062e\u0648\tx\n";
+    expect(html`<pre>${seen}</pre>`.toString()).toBe(`<pre>${seen}</pre>`);
+  });
 });
 
 describe("an address", () => {

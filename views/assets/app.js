@@ -292,6 +292,8 @@
 
   function grantOf(kind, uses, minutes) {
     if (kind === "uses") return { uses: Number(uses) || 1 };
+    if (kind === "run") return { run: true };
+    if (kind === "run") return { run: true };
     if (kind === "minutes") return { seconds: (Number(minutes) || 1) * 60 };
     return {};
   }

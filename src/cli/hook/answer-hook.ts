@@ -5,7 +5,7 @@ import { listOf, textOf } from "../answer.ts";
 import { apiPath } from "../api-command.ts";
 import { ApiError } from "../api-error.ts";
 import type { Answer, Api } from "../client.ts";
-import { groundTool } from "../files-ground.ts";
+import { groundTool, type ToolGrounds } from "../files-ground.ts";
 import type { HookAdapter, HookEvent, HookedCall, HookVerdict } from "./adapter.ts";
 import type { HookState } from "./state.ts";
 
@@ -62,13 +62,27 @@ export async function recordCall(ground: HookGround, event: Extract<HookEvent, {
     ...(event.error === undefined ? {} : { error: event.error.slice(0, MAX_ERROR).toWellFormed() }),
     ...(pending === undefined ? {} : { decision: pending.decision }),
   });
+  const { keepOfflinePolicy } = await import("./offline.ts");
+  await keepOfflinePolicy(api, state, ground.scope, now());
 }
 
 async function ask(ground: HookGround, event: HookedCall): Promise<HookVerdict> {
-  const { api, state, now } = ground;
+  const { state, now } = ground;
   const { tool, input, cwd } = event;
   const found = await groundTool(tool, input, cwd);
   if ("unfollowed" in found) return { kind: "deny", reason: `Writ: ${found.unfollowed}` };
+  try {
+    return await askServer(ground, event, found);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.status !== 0) throw error;
+    const { judgeUnreached } = await import("./offline.ts");
+    return judgeUnreached(state, ground.scope, event, found, now(), error.message);
+  }
+}
+
+async function askServer(ground: HookGround, event: HookedCall, found: ToolGrounds): Promise<HookVerdict> {
+  const { api, state, now } = ground;
+  const { tool, input } = event;
   const scope = scopeOf(ground, event);
   const run = ground.run ?? (await runOfSession(ground, scope, event));
   const request = { tool: { name: tool, input, host: hostname(), ...found }, run };
@@ -121,8 +135,5 @@ function explainDecision(decision: Answer): string {
 }
 
 function explainFailure(error: unknown): string {
-  if (error instanceof ApiError && error.status === 0) {
-    return `Writ cannot be reached, so nothing is allowed: ${error.message}`;
-  }
   return `Writ: ${messageOf(error)}`;
 }

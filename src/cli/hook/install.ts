@@ -103,12 +103,14 @@ function replaceFile(path: string, text: string): void {
 export function hookCommand(adapter: HookAdapter, args: Arguments): string {
   const program = basename(process.execPath).startsWith("writ") ? process.execPath : "writ";
   const keyFile = args.option("key-file");
+  const agent = args.option("agent");
   const wait = args.option("wait");
   return [
     quote(program),
     "hook",
     adapter.name,
     ...(keyFile === undefined ? [] : ["--key-file", quote(resolve(keyFile))]),
+    ...(agent === undefined ? [] : ["--agent", quote(agent)]),
     ...(wait === undefined ? [] : ["--wait", wait]),
   ].join(" ");
 }

@@ -23,6 +23,17 @@ export interface HookState {
   take(scope: string, call: HookedCall): PendingCall | undefined;
   runOf(scope: string): string | undefined;
   rememberRun(scope: string, run: string): void;
+  offlineOf(scope: string): KeptPolicy | undefined;
+  rememberOffline(scope: string, kept: KeptPolicy): void;
+}
+
+/** What a server signed for the time when it cannot be reached. */
+export interface KeptPolicy {
+  /** Milliseconds. */
+  readonly keptAt: number;
+  /** Base64url. */
+  readonly publicKey: string;
+  readonly signed: string;
 }
 
 /** Throws `invalid_argument` where the folder is somebody else's. */
@@ -60,6 +71,12 @@ export function openHookState(folder = join(tmpdir(), `writ-hooks-${userInfo().u
       return typeof run === "string" ? run : undefined;
     },
     rememberRun: (scope, run) => write(runName(scope), { run }),
+    offlineOf: (scope) => {
+      const { keptAt, publicKey, signed } = read(offlineName(scope)) ?? {};
+      const isWhole = typeof keptAt === "number" && typeof publicKey === "string" && typeof signed === "string";
+      return isWhole ? { keptAt, publicKey, signed } : undefined;
+    },
+    rememberOffline: (scope, { keptAt, publicKey, signed }) => write(offlineName(scope), { keptAt, publicKey, signed }),
   };
 }
 
@@ -70,4 +87,8 @@ function callName(scope: string, { tool, input, session, callId }: HookedCall): 
 
 function runName(scope: string): string {
   return `${sha256Hex(scope)}.run`;
+}
+
+function offlineName(scope: string): string {
+  return `${sha256Hex(scope)}.offline`;
 }

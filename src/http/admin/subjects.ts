@@ -61,7 +61,7 @@ export const SUBJECT_ROUTES: readonly Route[] = [
   route({
     method: "POST",
     path: "/v1/admin/subjects/{subject}/erasure",
-    summary: "Erase a revoked person or a disabled agent for good, by destroying their key",
+    summary: "Erase a revoked person or device, or a disabled agent, for good, by destroying the key",
     who: ["person", "operator"],
     body: object({ confirm: text({ max: 40, description: "the subject's id: sub_…" }) }),
     answers: { 200: "The subject, and what the erasure does not reach yet" },

@@ -1,4 +1,4 @@
-import type { EvidenceScope } from "#src/audit/evidence.ts";
+import type { EvidenceScope } from "#src/audit/evidence-cover.ts";
 import { utf8 } from "#src/base/bytes.ts";
 import { WritError } from "#src/base/errors.ts";
 import { parseId } from "#src/base/ids.ts";

@@ -1,3 +1,4 @@
+import type { JsonObject } from "#src/base/canonical-json.ts";
 import { WritError } from "#src/base/errors.ts";
 import type { AccessDecision } from "#src/decision/pdp.ts";
 import { MAX_BATCH } from "#src/decision/pdp.ts";
@@ -94,6 +95,8 @@ export const AUTHZEN_ROUTES: readonly Route[] = [
     answers: { 200: "The metadata" },
     finish,
     handle: ({ config: { publicUrl } }) => ({
+      // Section 11.9: to be kept for a while; what is in it changes with the configuration alone.
+      headers: { "cache-control": "public, max-age=300" },
       json: {
         policy_decision_point: publicUrl,
         access_evaluation_endpoint: `${publicUrl}${BASE}/evaluation`,
@@ -124,8 +127,7 @@ async function evaluateAll(exchange: Exchange, body: ValueOf<typeof EVALUATIONS>
   const withReasons = options?.reasons === true;
   // Section 7.1: without a list, or with an empty one, it is the single question.
   if (evaluations.length === 0) {
-    const [only] = withDefaults(body, [{}]);
-    if (only === undefined) throw new WritError("internal");
+    const only = EVALUATION.parse({ ...body } as unknown as JsonObject, "");
     return evaluateOne(exchange, only, withReasons);
   }
   if (evaluations.length > MAX_BATCH) {

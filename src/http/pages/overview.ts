@@ -1,7 +1,7 @@
 import type { ArchiveStatus } from "#src/archive/archive.ts";
 import { MAX_DAYS } from "#src/audit/overview.ts";
 import { askLine } from "#views/approvals.ts";
-import { html } from "#views/html.ts";
+import { type Html, html } from "#views/html.ts";
 import { type FirstStep, type OverviewModel, overviewFigures, overviewPage } from "#views/overview.ts";
 import type { Route } from "../route.ts";
 import { integerText, object, optional } from "../shape.ts";
@@ -61,9 +61,9 @@ async function modelOf(context: PageContext, days: number, steps: readonly First
         : html`<ul class="plain queue">${entries.map((entry) => html`<li>${askLine(entry, now)}</li>`)}</ul>`,
     steps,
     chainFacts: [
-      ...checkpoints.map(({ size, at }): readonly [string, string] => [
+      ...checkpoints.map(({ size, at }): readonly [string, Html] => [
         "Checkpoint",
-        `${size} events, ${at.slice(0, 16).replace("T", " ")} UTC`,
+        html`<a href="/checkpoints">${size} events</a>, ${at.slice(0, 16).replace("T", " ")} UTC`,
       ]),
       ...(await archiveFacts(context)),
     ],
@@ -88,11 +88,12 @@ async function archiveFacts({ exchange, tenant, may }: PageContext): Promise<rea
 async function firstSteps({ exchange, tenant, may }: PageContext): Promise<readonly FirstStep[]> {
   if (!may("agents.write") && !may("policies.write")) return [];
   const { agents, connections, policies, tokens } = exchange.services;
-  const [someAgents, someConnections, versions, someTokens] = await Promise.all([
+  const [[agent], [connection], versions, someTokens, hasDecided] = await Promise.all([
     agents.list(tenant, { limit: 1 }),
     connections.list(tenant, { limit: 1 }),
     policies.list(tenant, 1),
     tokens.list(tenant, { limit: 50 }),
+    hasDecision(exchange, tenant),
   ]);
   const steps: readonly FirstStep[] = [
     {
@@ -102,22 +103,22 @@ async function firstSteps({ exchange, tenant, may }: PageContext): Promise<reado
       isDone: true,
     },
     {
-      title: "Add a connection",
-      body: "One upstream, its credential, and what its calls mean.",
-      path: "/connections/new",
-      isDone: someConnections.length > 0,
-    },
-    {
       title: "Add an agent",
       body: "A name that policies can use.",
       path: "/agents#new",
-      isDone: someAgents.length > 0,
+      isDone: agent !== undefined,
     },
     {
       title: "Give it a key",
       body: "With the key and the proxy's address an ordinary client works.",
-      path: someAgents[0] === undefined ? "/agents" : `/agents/${encodeURIComponent(someAgents[0].name)}`,
+      path: agent === undefined ? "/agents#new" : `/agents/${encodeURIComponent(agent.name)}`,
       isDone: someTokens.some(({ kind }) => kind === "agent"),
+    },
+    {
+      title: "Add a connection",
+      body: "One upstream, its credential, and what its calls mean.",
+      path: "/connections/new",
+      isDone: connection !== undefined,
     },
     {
       title: "Write a policy",
@@ -125,6 +126,19 @@ async function firstSteps({ exchange, tenant, may }: PageContext): Promise<reado
       path: "/policies/edit",
       isDone: versions.length > 0,
     },
+    {
+      title: "Make the first call",
+      body: `Send the agent's call to ${exchange.config.publicUrl}/v1/proxy/${connection?.name ?? "CONNECTION"}/… with its key: what is decided shows here at once.`,
+      path: agent === undefined ? "/agents#new" : `/agents/${encodeURIComponent(agent.name)}`,
+      isDone: hasDecided,
+    },
   ];
   return steps.every(({ isDone }) => isDone) ? [] : steps;
+}
+
+/** Whether any agent was ever answered: found by the index of types. */
+async function hasDecision({ services, request }: PageContext["exchange"], tenant: PageContext["tenant"]) {
+  const options = { openPersonal: false, signal: request.signal };
+  const { events } = await services.audit.list(tenant, { type: "decision" }, { limit: 1 }, options);
+  return events.length > 0;
 }

@@ -1,4 +1,4 @@
-import type { Json } from "#src/base/canonical-json.ts";
+import type { Json, JsonObject } from "#src/base/canonical-json.ts";
 import { invariant, isWritError, type WritError } from "#src/base/errors.ts";
 import type { Permission } from "#src/identity/roles.ts";
 import { type Html, join } from "#views/html.ts";
@@ -97,8 +97,8 @@ export function fragment<Query>(declared: {
   });
 }
 
-/** Asks a route of `/v1/admin` what it would be asked with this body; its answer's JSON. */
-export type Ask = (target: Route, body?: Json) => Promise<Readonly<Record<string, unknown>>>;
+/** Asks a route of `/v1/admin` what it would be asked with this body and query; its answer's JSON. */
+export type Ask = (target: Route, body?: Json, query?: JsonObject) => Promise<Readonly<Record<string, unknown>>>;
 
 /** What came of an action, for the part of the page that shows it. */
 export type Outcome<Result> =
@@ -146,7 +146,7 @@ export function action<Result>(declared: {
     handle: async (exchange) => {
       const context = contextOf(exchange);
       const form = await readForm(exchange.request, maxBytes);
-      const ask: Ask = async (target, body) => askRoute(by, exchange, target, body);
+      const ask: Ask = async (target, body, query) => askRoute(by, exchange, target, body, query);
       try {
         const result = await perform(ask, form, context);
         const headers = said === undefined ? {} : { "writ-said": encodeURIComponent(said) };
@@ -168,10 +168,12 @@ async function askRoute(
   exchange: Exchange,
   target: Route,
   body: Json | undefined,
+  query: JsonObject | undefined,
 ): Promise<Readonly<Record<string, unknown>>> {
   invariant(by.includes(target), "an action asks the routes that it names");
   const shape = target.body === "raw" ? undefined : (target.body ?? NO_BODY);
-  const reply = await target.handle(exchange, shape?.parse(body ?? {}, ""), {});
+  const asked = target.query?.parse(query ?? {}, "query") ?? {};
+  const reply = await target.handle(exchange, shape?.parse(body ?? {}, ""), asked);
   return (reply.json ?? {}) as Readonly<Record<string, unknown>>;
 }
 

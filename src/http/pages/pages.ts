@@ -4,7 +4,9 @@ import { accountPages } from "./account.ts";
 import { agentPages } from "./agents.ts";
 import { approvalPages } from "./approvals.ts";
 import { SERVE_ASSET } from "./assets.ts";
+import { checkpointPages } from "./checkpoints.ts";
 import { connectionPages } from "./connections.ts";
+import { devicePages } from "./devices.ts";
 import { emergencyPages } from "./emergency.ts";
 import { eventPages } from "./events.ts";
 import { notificationPages } from "./notifications.ts";
@@ -14,8 +16,10 @@ import { peoplePages } from "./people.ts";
 import { policyPages } from "./policies.ts";
 import { policyTestPages } from "./policy-tests.ts";
 import { policyToolPages } from "./policy-tools.ts";
+import { runPages } from "./runs.ts";
 import { SESSION_PAGES } from "./session.ts";
 import { settingPages } from "./settings.ts";
+import { toolPages } from "./tools.ts";
 
 /**
  * The admin pages. What they change they ask of the other routes, `api`, which say what permission it needs: a page can do
@@ -41,6 +45,10 @@ export function pageRoutes(api: readonly Route[]): readonly Route[] {
     ...peoplePages(admin),
     ...accountPages(admin),
     ...eventPages(admin),
+    ...checkpointPages(admin),
+    ...runPages(admin),
+    ...devicePages(admin),
+    ...toolPages(admin),
     ...settingPages(admin),
     ...notificationPages(admin),
     ...emergencyPages(admin),

@@ -1,6 +1,6 @@
 import { isWritError } from "#src/base/errors.ts";
 import type { Run } from "#src/runs/run.ts";
-import { RUN_STATES, type RunModel, runBody, runPage, runsPage } from "#views/runs.ts";
+import { RUN_STATES, type RunModel, runBody, runPage, runsPage, runTitle } from "#views/runs.ts";
 import type { Route } from "../route.ts";
 import { choice, object, optional, text } from "../shape.ts";
 import type { PageContext } from "./context.ts";
@@ -43,7 +43,7 @@ export function runPages(admin: AdminRoutes): readonly Route[] {
       query: object({ after: optional(text({ max: 26 })) }),
       draw: async (context, { after }) => {
         const model = await modelOf(context, after);
-        return { title: model.run.workItem ?? `Run ${model.run.id}`, body: runPage(model) };
+        return { title: runTitle(model.run), body: runPage(model) };
       },
     }),
     ...acts.map(([name, summary, said]) => {

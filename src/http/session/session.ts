@@ -48,9 +48,10 @@ export const SESSION_ROUTES: readonly Route[] = [
     }),
     answers: { 200: "`publicKey` for `navigator.credentials.create`" },
     errors: ["link_invalid"],
-    handle: async ({ services }, { link, name, email }) => {
+    handle: async (exchange, { link, name, email }) => {
       const owner = name === undefined ? undefined : { name, ...(email === undefined ? {} : { email }) };
-      return { json: { publicKey: await services.enrolment.options(link, owner) } };
+      const { enrolment } = exchange.services;
+      return { json: { publicKey: await counted(exchange, () => enrolment.options(link, owner)) } };
     },
   }),
   route({

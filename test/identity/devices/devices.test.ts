@@ -196,7 +196,7 @@ describe("a device's request", () => {
     expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 401, 401]);
   });
 
-  test("is for now: neither old, nor from the future, nor from before the server began", async () => {
+  test("is for this moment: neither old, nor from the future, nor from before the server began", async () => {
     const now = Math.floor(clock.now() / 1000);
     for (const [created, status] of [
       [now - 61, 401],
@@ -330,6 +330,17 @@ describe("a revoked device", () => {
     expect(next.id).not.toBe(one.id);
     const list = await edge.ask("GET", "/v1/admin/devices", { token: home.admin });
     expect(list.json.devices.filter(({ name }: { name: string }) => name === "leaving")).toHaveLength(2);
+  });
+
+  test("may have lost its token before", async () => {
+    const one = await pairedByPerson("tokenless");
+    const { services } = edge.app;
+    const { tenantId } = await services.tenants.show("default");
+    const { device } = await services.devices.show(tenantId, "tokenless");
+    await services.tokens.revoke(tenantId, services.instance.operator, device.token);
+    expect((await one.ask("GET", "/v1/device")).status).toBe(401);
+    const revoked = await edge.ask("POST", "/v1/admin/devices/tokenless/revocation", { token: home.admin });
+    expect(revoked.json.status).toBe("revoked");
   });
 
   test("of another tenant is nobody's here", async () => {
