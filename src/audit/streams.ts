@@ -58,7 +58,7 @@ export interface Streams {
   setStatus(tenant: TenantId, actor: SubjectId, name: string, status: StreamRow["status"]): Promise<Stream>;
   /** Sends nothing more. Files stay where they are. */
   remove(tenant: TenantId, actor: SubjectId, name: string): Promise<void>;
-  /** Sends what is due, each stream by itself; resolves when all have stopped for now. Never rejects for a collector. */
+  /** Sends what is due, each stream by itself; resolves when none of them sends any more. Never rejects for a collector. */
   sendDue(tenant: TenantId): Promise<void>;
   /** Ends what is being sent. */
   stop(): Promise<void>;
