@@ -27,12 +27,19 @@ export interface DispatchGround extends ExchangeGround {
 /** The path's parameters as the router found them. */
 export type Params = Readonly<Record<string, string>> | undefined;
 
+/** What a path has that a request was not for. */
+export interface OtherMethods {
+  readonly allow: readonly string[];
+  /** The last word of its routes on every answer. */
+  readonly finish?: NonNullable<Route["finish"]>;
+}
+
 /** Answers requests; never rejects. */
 export interface Dispatcher {
   /** A request on a route. */
   serve(route: Route, listener: Listener, request: Request, params: Params): Promise<Response>;
-  /** A request that is on none; `allow`: the methods that its path has. */
-  refuse(error: WritError, listener: Listener, request: Request, allow?: readonly string[]): Response;
+  /** A request that is on none, though its path may have others. */
+  refuse(error: WritError, listener: Listener, request: Request, others?: OtherMethods): Response;
 }
 
 const KNOWN_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -79,12 +86,13 @@ export function createDispatcher(ground: DispatchGround): Dispatcher {
       if (exchange !== undefined) noteUse(keyUse, exchange, route, reply, clock.now());
       return answer(route, listener, request, reply, id, began);
     },
-    refuse: (error, listener, request, allow) => {
+    refuse: (error, listener, request, others) => {
       const reply = errorReply(error);
       const method = KNOWN_METHODS.has(request.method) ? request.method : "other";
       metrics.httpRequests.increment(method, "unmatched", String(reply.status));
-      const headers = allow === undefined ? reply.headers : { ...reply.headers, allow: allow.join(", ") };
-      return toResponse({ ...reply, ...(headers && { headers }) }, listener.security, nextRequestId());
+      const headers = others === undefined ? reply.headers : { ...reply.headers, allow: others.allow.join(", ") };
+      const refusal = { ...reply, ...(headers && { headers }) };
+      return toResponse(others?.finish?.(refusal, request) ?? refusal, listener.security, nextRequestId());
     },
   };
 }

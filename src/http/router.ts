@@ -75,13 +75,18 @@ function refuseUnknown(
 ): Response {
   const { pathname } = new URL(request.url);
   const allowed = new Set<string>();
+  let finish: Route["finish"];
   for (const route of routes) {
     if (!patternOf(route).test(pathname)) continue;
     for (const method of methodsOf(route)) allowed.add(method);
     if (route.method === "GET") allowed.add("HEAD");
+    finish ??= route.finish;
   }
   if (allowed.size === 0) return dispatcher.refuse(new WritError("not_found"), listener, request);
-  return dispatcher.refuse(new WritError("method_not_allowed"), listener, request, [...allowed].sort());
+  return dispatcher.refuse(new WritError("method_not_allowed"), listener, request, {
+    allow: [...allowed].sort(),
+    ...(finish === undefined ? {} : { finish }),
+  });
 }
 
 const patterns = new WeakMap<Route, RegExp>();

@@ -65,6 +65,8 @@ describe("what is not there", () => {
     expect([disablement.status, disablement.headers.get("allow")]).toEqual([405, "DELETE, POST"]);
     const list = await edge.ask("PATCH", "/v1/admin/agents");
     expect([list.status, list.headers.get("allow")]).toEqual([405, "GET, HEAD, POST"]);
+    const question = await edge.ask("GET", "/access/v1/evaluation", { headers: { "x-request-id": "asked-by-me" } });
+    expect([question.status, question.headers.get("x-request-id")]).toEqual([405, "asked-by-me"]);
   });
 
   test("a path that does not decode names nothing", async () => {

@@ -33,7 +33,7 @@ function finish(reply: Reply, request: Request): Reply {
   return { ...reply, status: 400, json: { ...(reply.json as object), title: "Bad Request", status: 400 }, headers };
 }
 
-const KEPT_STATUSES: ReadonlySet<number> = new Set([400, 401, 403, 429]);
+const KEPT_STATUSES: ReadonlySet<number> = new Set([400, 401, 403, 405, 429]);
 
 /** OpenID AuthZEN Authorization API 1.0. */
 export const AUTHZEN_ROUTES: readonly Route[] = [
