@@ -150,13 +150,18 @@ function integrityHex(name: string, integrity: string): string {
   return Buffer.from(base64, "base64").toString("hex");
 }
 
+/** Where a key of `bun.lock` is installed: `a/@s/b` is the package `@s/b` within `a`. */
+export function folderOf(key: string): string {
+  return (key.match(/(?:@[^/]+\/)?[^/]+/g) ?? []).join("/node_modules/");
+}
+
 if (import.meta.main) {
   const top = join(import.meta.dir, "..");
   const manifest = (await Bun.file(join(top, "package.json")).json()) as Manifest;
   const licenses = new Map<string, string>();
   const lockText = await Bun.file(join(top, "bun.lock")).text();
   for (const key of readLock(lockText).keys()) {
-    const file = Bun.file(join(top, "node_modules", key, "package.json"));
+    const file = Bun.file(join(top, "node_modules", folderOf(key), "package.json"));
     if (await file.exists()) licenses.set(key, ((await file.json()) as { readonly license: string }).license);
   }
   const bill = buildSbom(manifest, lockText, Bun.version, (key) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { buildSbom, type Manifest } from "../../scripts/sbom.ts";
+import { buildSbom, folderOf, type Manifest } from "../../scripts/sbom.ts";
 import { importsOf } from "../support/source-rules.ts";
 
 const TOP = resolve(import.meta.dir, "../..");
@@ -85,4 +85,11 @@ describe("the bill of materials", () => {
     const weak = lock({ b: ["b@1.0.0", "", {}, "sha1-AAAA"] });
     expect(() => buildSbom(manifest, weak, "1.4.5", () => "MIT")).toThrow("not SHA-512");
   });
+});
+
+test("a package within a package is looked for where it is installed", () => {
+  expect(folderOf("elysia")).toBe("elysia");
+  expect(folderOf("@noble/hashes")).toBe("@noble/hashes");
+  expect(folderOf("tsyringe/tslib")).toBe("tsyringe/node_modules/tslib");
+  expect(folderOf("@a/b/@c/d/e")).toBe("@a/b/node_modules/@c/d/node_modules/e");
 });
