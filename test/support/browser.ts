@@ -41,6 +41,9 @@ export function startBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath, args: process.getuid?.() === 0 ? [...args, "--no-sandbox"] : args });
 }
 
+/** The browser gives up its own animation between two pages when the window changes meanwhile, as tests have it change. */
+const RESIZED = /^Transition was (?:aborted|skipped)\b/;
+
 /** What went wrong in pages without their saying so: errors of scripts, refused by the policy, requests that failed. */
 export interface Complaints {
   readonly console: string[];
@@ -69,7 +72,9 @@ export async function makeDevice(
   page.on("console", (message) => {
     if (message.type() === "error") complaints.console.push(`${page.url()}: ${message.text()}`);
   });
-  page.on("pageerror", (error) => complaints.console.push(`${page.url()}: ${error.message}`));
+  page.on("pageerror", (error) => {
+    if (!RESIZED.test(error.message)) complaints.console.push(`${page.url()}: ${error.message}`);
+  });
   page.on("request", (request) => {
     if (!request.url().startsWith(origin) && !request.url().startsWith("data:"))
       complaints.external.push(request.url());
