@@ -1,6 +1,6 @@
-import { fromBase64Url, toBase64, utf8 } from "#src/base/bytes.ts";
+import { utf8 } from "#src/base/bytes.ts";
 import { toRfc3339 } from "#src/base/clock.ts";
-import { hmacSha256 } from "#src/crypto/hash.ts";
+import { signWebhook } from "#src/crypto/webhook-signature.ts";
 import { eventLine } from "#src/ledger/bundle.ts";
 import type { EventRow } from "#src/store/events.ts";
 
@@ -33,7 +33,7 @@ export function syslogFrame(row: EventRow, hostname: string): string {
   return `${message.length} ${message}`;
 }
 
-/** A body of lines and the headers that sign it, as Standard Webhooks 1.0.0 has it. */
+/** A body of lines and the headers that sign it. */
 export function webhookBody(
   rows: readonly EventRow[],
   id: string,
@@ -41,14 +41,8 @@ export function webhookBody(
   nowSeconds: number,
 ): { readonly headers: readonly (readonly [name: string, value: string])[]; readonly body: Uint8Array } {
   const text = rows.map((row) => `${streamLine(row)}\n`).join("");
-  const signature = toBase64(hmacSha256(fromBase64Url(secret), utf8(`${id}.${nowSeconds}.${text}`)));
   return {
-    headers: [
-      ["content-type", "application/jsonl"],
-      ["webhook-id", id],
-      ["webhook-timestamp", String(nowSeconds)],
-      ["webhook-signature", `v1,${signature}`],
-    ],
+    headers: [["content-type", "application/jsonl"], ...signWebhook(secret, id, nowSeconds, text)],
     body: utf8(text),
   };
 }

@@ -1,4 +1,4 @@
-import { fromBase64Url, toBase64, toBase64Url } from "#src/base/bytes.ts";
+import { fromBase64Url } from "#src/base/bytes.ts";
 import { WritError } from "#src/base/errors.ts";
 import { parseOrigin } from "#src/io/origin.ts";
 
@@ -76,16 +76,6 @@ export function streamDestination(settings: StreamSettings, stream: string): str
 export function syslogOrigin({ host, port, transport }: Extract<StreamSettings, { kind: "syslog" }>): string {
   const authority = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
   return `${transport === "tls" ? "https" : "http"}://${authority}:${port}`;
-}
-
-/** A new webhook's secret. @param bytes 32 random ones */
-export function newStreamSecret(bytes: Uint8Array): string {
-  return toBase64Url(bytes);
-}
-
-/** A webhook's secret as its receiver needs it, in the form of Standard Webhooks. */
-export function streamSecretText(secret: string): string {
-  return `whsec_${toBase64(fromBase64Url(secret))}`;
 }
 
 function refuse(field: string, what: string): never {

@@ -1,4 +1,4 @@
-import { fromBase64Url, toBase64, toBase64Url } from "#src/base/bytes.ts";
+import { fromBase64Url } from "#src/base/bytes.ts";
 import { WritError } from "#src/base/errors.ts";
 import { parseOrigin } from "#src/io/origin.ts";
 import type { ChannelKind } from "#src/store/notifications.ts";
@@ -71,16 +71,6 @@ export function destinationOf(settings: ChannelSettings): string {
     default:
       return new URL(settings.url).origin;
   }
-}
-
-/** A webhook's secret as its receiver needs it, in the form of Standard Webhooks. */
-export function webhookSecretText(secret: string): string {
-  return `whsec_${toBase64(fromBase64Url(secret))}`;
-}
-
-/** A new webhook's secret. @param bytes 32 random ones */
-export function newWebhookSecret(bytes: Uint8Array): string {
-  return toBase64Url(bytes);
 }
 
 /** The kinds of channels. */

@@ -1,6 +1,6 @@
-import { fromBase64Url, toBase64, utf8 } from "#src/base/bytes.ts";
+import { utf8 } from "#src/base/bytes.ts";
 import { canonicalize, type JsonObject } from "#src/base/canonical-json.ts";
-import { hmacSha256 } from "#src/crypto/hash.ts";
+import { signWebhook } from "#src/crypto/webhook-signature.ts";
 import type { NoticeOccasion } from "#src/store/notifications.ts";
 import type { ChannelSettings } from "./notify-channel.ts";
 
@@ -28,8 +28,7 @@ export interface NoticeRequest {
 const JSON_HEADER = ["content-type", "application/json"] as const;
 
 /**
- * The request by which a channel that is no mailbox tells a notice. A webhook's is signed as Standard Webhooks 1.0.0 has it:
- * `webhook-signature: v1,base64(HMAC-SHA256(secret, id "." timestamp "." body))`.
+ * The request by which a channel that is no mailbox tells a notice.
  *
  * @param nowSeconds since 1970; of the attempt
  */
@@ -46,16 +45,9 @@ export function noticeRequest(
   switch (settings.kind) {
     case "webhook": {
       const { id, occasion, about } = notice;
-      const body = asJson({ type: `writ.${occasion}`, about, title, text, url });
-      const signed = utf8(`${id}.${nowSeconds}.${new TextDecoder().decode(body)}`);
-      const signature = toBase64(hmacSha256(fromBase64Url(settings.secret), signed));
-      const headers = [
-        JSON_HEADER,
-        ["webhook-id", id],
-        ["webhook-timestamp", String(nowSeconds)],
-        ["webhook-signature", `v1,${signature}`],
-      ] as const;
-      return { origin, target: path, headers, body };
+      const body = canonicalize({ type: `writ.${occasion}`, about, title, text, url });
+      const headers = [JSON_HEADER, ...signWebhook(settings.secret, id, nowSeconds, body)];
+      return { origin, target: path, headers, body: utf8(body) };
     }
     case "slack": {
       // Slack reads `&`, `<` and `>` as markup; nothing else in plain text is.

@@ -7,7 +7,8 @@ import { createServer as createTlsServer } from "node:tls";
 import fc from "fast-check";
 import { syslogFrame } from "#src/audit/stream-message.ts";
 import { sendEvents } from "#src/audit/stream-send.ts";
-import { newStreamSecret, type StreamSettings } from "#src/audit/stream-settings.ts";
+import type { StreamSettings } from "#src/audit/stream-settings.ts";
+import { newWebhookSecret } from "#src/crypto/webhook-signature.ts";
 import { createAddressPolicy } from "#src/io/addresses.ts";
 import { createDialer } from "#src/io/dial.ts";
 import { hashEventHex } from "#src/ledger/event.ts";
@@ -256,7 +257,7 @@ describe("webhook", () => {
         return new Response("x".repeat(200_000), { status });
       },
     });
-    const secret = newStreamSecret(new Uint8Array(32).fill(9));
+    const secret = newWebhookSecret(new Uint8Array(32).fill(9));
     await makeEvents(1);
     await add({ kind: "webhook", url: `http://127.0.0.1:${receiver.port}/in?x=1`, secret });
     const before = await lastSeq();

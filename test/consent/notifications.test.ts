@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
-import { type ChannelSettings, checkSettings, newWebhookSecret } from "#src/consent/notify-channel.ts";
+import { type ChannelSettings, checkSettings } from "#src/consent/notify-channel.ts";
 import { noticeRequest } from "#src/consent/notify-message.ts";
+import { newWebhookSecret } from "#src/crypto/webhook-signature.ts";
 import { startInstance, type TestInstance } from "#test/support/composed.ts";
 import { rejection } from "#test/support/scenario.ts";
 import { PERMIT_ALL, type TestAgent, type TestTenant } from "#test/support/tenant.ts";

@@ -1,12 +1,8 @@
 import { toRfc3339 } from "#src/base/clock.ts";
 import type { Channel } from "#src/consent/notifications.ts";
-import {
-  type ChannelSettings,
-  newWebhookSecret,
-  TELEGRAM_URL,
-  webhookSecretText,
-} from "#src/consent/notify-channel.ts";
+import { type ChannelSettings, TELEGRAM_URL } from "#src/consent/notify-channel.ts";
 import { randomBytes } from "#src/crypto/random.ts";
+import { newWebhookSecret, webhookSecretText } from "#src/crypto/webhook-signature.ts";
 import { type Route, route } from "../route.ts";
 import { choice, integer, list, object, optional, text, union } from "../shape.ts";
 

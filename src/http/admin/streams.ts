@@ -1,8 +1,9 @@
-import { newStreamSecret, type StreamSettings, streamSecretText } from "#src/audit/stream-settings.ts";
+import type { StreamSettings } from "#src/audit/stream-settings.ts";
 import type { Stream } from "#src/audit/streams.ts";
 import { toRfc3339 } from "#src/base/clock.ts";
 import { WritError } from "#src/base/errors.ts";
 import { randomBytes } from "#src/crypto/random.ts";
+import { newWebhookSecret, webhookSecretText } from "#src/crypto/webhook-signature.ts";
 import { type Route, route } from "../route.ts";
 import { choice, integer, object, optional, text, union, type ValueOf } from "../shape.ts";
 
@@ -57,10 +58,10 @@ export const STREAM_ROUTES: readonly Route[] = [
       if (settings.kind === "file" && !isOperator) {
         throw new WritError("forbidden", "files of the host are the instance operator's");
       }
-      const secret = newStreamSecret(randomBytes(32));
+      const secret = newWebhookSecret(randomBytes(32));
       const { streams } = exchange.services;
       const stream = await streams.add(tenant, subject, name, complete(settings, secret), start);
-      const shown = settings.kind === "webhook" ? { secret: streamSecretText(secret) } : {};
+      const shown = settings.kind === "webhook" ? { secret: webhookSecretText(secret) } : {};
       return { status: 201, json: { ...renderStream(stream), ...shown } };
     },
   }),
